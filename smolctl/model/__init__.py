@@ -1,0 +1,1 @@
+"""What a model is: references, manifests, configs and GGUF headers. No network, no disk writes."""

@@ -1,0 +1,71 @@
+"""Paths and environment variables, read in this one module.
+
+The rest of the library gets a `Settings` and never looks at the environment itself.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from smolctl.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_TRUE = frozenset({"1", "true", "yes", "on"})
+_FALSE = frozenset({"", "0", "false", "no", "off"})
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the environment says, checked.
+
+    `home` is the cache (an OCI image layout); `docker_config` is Docker's `config.json`, where
+    the credentials are; `default_registry` is the registry of names that have none, as written.
+    """
+
+    home: Path
+    docker_config: Path
+    default_registry: str
+    offline: bool
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str]) -> Settings:
+        """Read the settings from `environ`. Raises `UsageError` for a value that makes no sense.
+
+        An empty variable counts as unset, and quotes around a value are dropped, because that is
+        what service files and `.env` files leave behind.
+        """
+
+        def value(name: str) -> str:
+            return environ.get(name, "").strip().strip("\"'")
+
+        home = value("SMOLCTL_HOME")
+        docker_config = value("DOCKER_CONFIG")
+        return cls(
+            home=Path(home).expanduser().absolute() if home else default_home(),
+            docker_config=_docker_config_folder(docker_config) / "config.json",
+            default_registry=value("SMOLCTL_DEFAULT_REGISTRY") or "docker.io",
+            offline=_flag("SMOLCTL_OFFLINE", value("SMOLCTL_OFFLINE")),
+        )
+
+
+def default_home() -> Path:
+    """Return where the cache is when `SMOLCTL_HOME` does not say."""
+    from platformdirs import user_data_path
+
+    return user_data_path("smolctl", appauthor=False)
+
+
+def _docker_config_folder(value: str) -> Path:
+    return Path(value).expanduser() if value else Path.home() / ".docker"
+
+
+def _flag(name: str, value: str) -> bool:
+    if value.lower() in _TRUE:
+        return True
+    if value.lower() in _FALSE:
+        return False
+    raise UsageError(f"{name} is {value!r}", hint=f"Set {name} to 1 or to 0.")
