@@ -1,0 +1,93 @@
+"""Files written so that a crash leaves the old content or the new, and failures that say why."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from smolctl.errors import StorageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+_FORBIDDEN = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
+
+
+@contextmanager
+def storage_errors(path: Path) -> Iterator[None]:
+    """Turn an `OSError` of the block into a `StorageError` that names `path` and the way out."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error)
+        if error.errno in _FULL:
+            raise StorageError(
+                f"the disk is full: cannot write {path}",
+                hint="Free some space (`smolctl model rm`), or set SMOLCTL_HOME to another disk.",
+            ) from error
+        if error.errno in _FORBIDDEN:
+            raise StorageError(
+                f"no permission: {path}: {reason}",
+                hint="Set SMOLCTL_HOME to a folder of your own.",
+            ) from error
+        raise StorageError(f"{path}: {reason}") from error
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[int]:
+    """Hold an exclusive lock on the file at `path`, made if missing; gives its descriptor.
+
+    The kernel drops the lock when the process ends, however it ends. The file may be renamed or
+    removed while another process waits for it; whoever then gets the lock of a file that is no
+    longer at `path` tries again with the one that is.
+    """
+    with storage_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        while True:
+            handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            if _is_at(handle, path):
+                break
+            os.close(handle)
+    try:
+        yield handle
+    finally:
+        os.close(handle)
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Put `content` at `path` atomically and durably. Raises `StorageError`.
+
+    Two writers of one path must hold a lock: the temporary file's name is the same for both.
+    """
+    temporary = path.with_name(f"{path.name}.new")
+    with storage_errors(path):
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+        sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in `folder` durable: a rename is on disk only after this."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _is_at(handle: int, path: Path) -> bool:
+    try:
+        there = path.stat()
+    except FileNotFoundError:
+        return False
+    here = os.fstat(handle)
+    return (here.st_dev, here.st_ino) == (there.st_dev, there.st_ino)

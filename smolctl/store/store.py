@@ -1,0 +1,282 @@
+"""The local cache of models: an OCI image layout that any OCI tool can read.
+
+    SMOLCTL_HOME/
+      oci-layout            the layout's version
+      index.json            the models and their names; replaced whole, under index.lock
+      blobs/sha256/…        manifests, configs, layers; here only after their digest was checked
+      partial/…             blobs on their way in
+      unpacked/…            the files of layers that are archives; made on demand, never needed
+
+A blob is written before the index names it and removed after, so that a crash leaves at most
+blobs nobody names. Readers take no lock: they see the old index or the new one.
+"""
+
+from __future__ import annotations
+
+import difflib
+import shutil
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from smolctl.errors import IntegrityError, ModelNotFound, StorageError, UsageError
+from smolctl.model.artifact import Artifact
+from smolctl.model.descriptor import Descriptor
+from smolctl.model.manifest import MANIFEST_TYPE, Manifest, is_index
+from smolctl.model.reference import DOCKER_HUB, ModelId, Reference
+from smolctl.store.blobs import Blobs
+from smolctl.store.index import Index
+from smolctl.store.storage import locked, replace_file, storage_errors
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from smolctl.model.digest import Digest
+
+_LAYOUT_FILE = "oci-layout"
+_LAYOUT = b'{"imageLayoutVersion":"1.0.0"}'
+
+
+@dataclass(frozen=True)
+class StoredModel:
+    """A model in the cache. `manifest` describes its manifest, whose digest is the model's ID."""
+
+    manifest: Descriptor
+    names: tuple[Reference, ...]
+
+    @property
+    def id(self) -> Digest:
+        """The model's ID: the SHA-256 of its manifest."""
+        return self.manifest.digest
+
+    @property
+    def tags(self) -> tuple[Reference, ...]:
+        """The names that are tags, without the ones that only say where the model came from."""
+        return tuple(name for name in self.names if name.tag is not None)
+
+
+@dataclass(frozen=True)
+class Removal:
+    """What `Store.remove` did: names dropped, the model deleted if any, and the bytes freed."""
+
+    untagged: tuple[Reference, ...]
+    deleted: Digest | None
+    freed: int
+
+
+class Store:
+    """The cache at `root`. Making one touches nothing; the first write makes the folders.
+
+    `default_registry` is the registry of names without one.
+    """
+
+    def __init__(self, root: Path, *, default_registry: str = DOCKER_HUB) -> None:
+        self.root = root
+        self.default_registry = default_registry
+        self.blobs = Blobs(root)
+
+    def models(self) -> list[StoredModel]:
+        """Return every model, in the order of the index. Raises `IntegrityError` if damaged."""
+        return _models(self._index)
+
+    def find(self, name: str) -> StoredModel | None:
+        """Return the model that `name` means, by ID or by reference, or None.
+
+        Raises `InvalidReference` when `name` is neither.
+        """
+        model_id = ModelId.parse(name)
+        if model_id is not None:
+            for model in self.models():
+                if model_id.matches(model.id):
+                    return model
+            if name != model_id.hex or len(model_id.hex) == 64:
+                return None
+        return self.find_reference(self.parse(name))
+
+    def find_reference(self, reference: Reference) -> StoredModel | None:
+        """Return the model that `reference` names here, or None.
+
+        With a digest the digest decides, and the repository must be one that the model has a
+        name in: `other/repo@sha256:…` is not this model, even where the bytes would be.
+        """
+        for model in self.models():
+            if reference.digest is not None:
+                if model.id == reference.digest and any(
+                    name.name == reference.name for name in model.names
+                ):
+                    return model
+            elif reference in model.names:
+                return model
+        return None
+
+    def get(self, name: str) -> StoredModel:
+        """Return the model that `name` means. Raises `ModelNotFound` with the nearest names."""
+        model = self.find(name)
+        if model is None:
+            raise ModelNotFound(f"no such model here: {name}", hint=self._suggestion(name))
+        return model
+
+    def parse(self, name: str) -> Reference:
+        """Return `name` as a reference, with this cache's default registry."""
+        return Reference.parse(name, default_registry=self.default_registry)
+
+    def familiar(self, reference: Reference) -> str:
+        """Return the shortest name of `reference` that is unambiguous here."""
+        return reference.familiar(default_registry=self.default_registry)
+
+    def artifact(self, model: StoredModel) -> Artifact:
+        """Return the manifest, config and layers of `model`, checked against their digests.
+
+        Raises `IntegrityError` when the cache is damaged, `NotRunnable` when it is no model.
+        """
+        manifest = Manifest.parse(self.blobs.read(model.manifest, "manifest"))
+        return Artifact.of(manifest, self.blobs.read(manifest.config, "config"))
+
+    def missing_blobs(self, manifest: Manifest) -> list[Descriptor]:
+        """Return the config and layers of `manifest` that are not here, each digest once."""
+        return [blob for blob in manifest.blobs if not self.blobs.has(blob)]
+
+    def commit(self, content: bytes, reference: Reference) -> StoredModel | None:
+        """Name the manifest in `content`, whose blobs are here, as `reference`.
+
+        Returns None, and changes nothing, when a blob is missing after all, because another
+        process removed a model that shared it: fetch what is missing and commit again. A
+        reference with a digest moves no tag.
+        """
+        manifest = Manifest.parse(content)
+        descriptor = Descriptor.of(content, manifest.media_type or MANIFEST_TYPE)
+        self.prepare()
+        with self._changing_index() as index:
+            if self.missing_blobs(manifest):
+                return None
+            self.blobs.write_bytes(descriptor, content)
+            changed = index.with_name(descriptor, reference)
+            self._write_index(changed)
+        return _model(changed, descriptor.digest)
+
+    def tag(self, model: StoredModel, reference: Reference) -> StoredModel:
+        """Give `model` the further name `reference`, taking it from whichever model had it."""
+        if reference.digest is not None:
+            raise UsageError("a digest cannot be given as a name", hint="Name a tag: NAME:TAG")
+        with self._changing_index() as index:
+            if _model(index, model.id) is None:
+                raise ModelNotFound(f"the model {model.id.short} was removed meanwhile")
+            changed = index.with_name(model.manifest, reference)
+            self._write_index(changed)
+        return _model(changed, model.id) or model
+
+    def remove(self, name: str, *, force: bool = False) -> Removal:
+        """Drop the name `name`; the model goes with its last name.
+
+        An ID, or a name with a digest, means the model itself: with several tags that needs
+        `force`. Blobs that another model uses stay. Raises `ModelNotFound`, and `UsageError`
+        when `force` is needed.
+        """
+        model = self.get(name)
+        by_id = ModelId.parse(name)
+        reference = None if by_id and by_id.matches(model.id) else self.parse(name)
+        tag = reference if reference is not None and reference.digest is None else None
+        with self._changing_index() as index:
+            current = _model(index, model.id)
+            if current is None:
+                raise ModelNotFound(f"no such model here: {name}")
+            if tag is None and len(current.tags) > 1 and not force:
+                names = ", ".join(self.familiar(tag) for tag in current.tags)
+                raise UsageError(
+                    f"{current.id.short} has several names: {names}",
+                    hint="Remove one of the names, or all of them with --force.",
+                )
+            if tag is not None and len(current.names) > 1:
+                self._write_index(index.without_name(tag))
+                return Removal((tag,), None, 0)
+            changed = index.without_manifest(current.id)
+            self._write_index(changed)
+            freed = self._remove_unreferenced(current, changed)
+        return Removal(current.names, current.id, freed)
+
+    def prepare(self) -> None:
+        """Make the layout's folders and files if they are not there.
+
+        Raises `StorageError` when the folder cannot be made, or is somebody's who keeps other
+        things in it.
+        """
+        layout = self.root / _LAYOUT_FILE
+        with storage_errors(self.root):
+            if layout.exists():
+                return
+            self.root.mkdir(parents=True, exist_ok=True)
+            strangers = {path.name for path in self.root.iterdir()} - {"partial", "index.lock"}
+            if strangers - {f"{_LAYOUT_FILE}.new"}:
+                raise StorageError(
+                    f"{self.root} is not empty and is not a model cache",
+                    hint="Set SMOLCTL_HOME to an empty folder, or one that does not exist yet.",
+                )
+        with locked(self._lock_path):
+            replace_file(layout, _LAYOUT)
+        with storage_errors(self.root):
+            (self.root / "blobs" / "sha256").mkdir(parents=True, exist_ok=True)
+
+    @property
+    def _index(self) -> Index:
+        with storage_errors(self._index_path):
+            return Index.read(self._index_path)
+
+    @cached_property
+    def _index_path(self) -> Path:
+        return self.root / "index.json"
+
+    @cached_property
+    def _lock_path(self) -> Path:
+        return self.root / "index.lock"
+
+    @contextmanager
+    def _changing_index(self) -> Iterator[Index]:
+        with locked(self._lock_path):
+            yield self._index
+
+    def _write_index(self, index: Index) -> None:
+        replace_file(self._index_path, index.to_bytes())
+
+    def _remove_unreferenced(self, model: StoredModel, index: Index) -> int:
+        """Delete the blobs of `model` that nothing in `index` names; returns the bytes freed."""
+        try:
+            candidates = self._blobs_of(model.manifest)
+        except IntegrityError:  # its manifest is damaged: what it named is unknown, and stays
+            candidates = {model.manifest.digest}
+        try:
+            for entry in index.entries:
+                candidates -= self._blobs_of(entry.descriptor)
+        except IntegrityError:
+            # A manifest that cannot be read may name any of them: rather keep than destroy.
+            return 0
+        for digest in candidates:
+            shutil.rmtree(self.blobs.unpacked_path(digest), ignore_errors=True)
+        return sum(self.blobs.remove(digest) for digest in candidates)
+
+    def _blobs_of(self, manifest: Descriptor) -> set[Digest]:
+        if is_index(manifest.media_type):
+            raise IntegrityError("an image index written by another tool is not followed")
+        parsed = Manifest.parse(self.blobs.read(manifest, "manifest"))
+        return {manifest.digest, *(blob.digest for blob in parsed.blobs)}
+
+    def _suggestion(self, name: str) -> str:
+        known = [self.familiar(reference) for model in self.models() for reference in model.names]
+        near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+        if near:
+            return f"Did you mean {' or '.join(near)}?"
+        return "`smolctl model ls` lists the models that are here."
+
+
+def _models(index: Index) -> list[StoredModel]:
+    grouped: dict[Digest, tuple[Descriptor, list[Reference]]] = {}
+    for entry in index.entries:
+        _, names = grouped.setdefault(entry.descriptor.digest, (entry.descriptor, []))
+        if entry.reference is not None:
+            names.append(entry.reference)
+    return [StoredModel(manifest, tuple(names)) for manifest, names in grouped.values()]
+
+
+def _model(index: Index, digest: Digest) -> StoredModel | None:
+    return next((model for model in _models(index) if model.id == digest), None)
