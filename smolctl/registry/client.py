@@ -1,0 +1,358 @@
+"""The distribution client: manifests and blobs of one registry, over HTTP.
+
+Built on oras-py's `Registry` (its session, its URLs, its paging and uploads), with one method of
+it replaced: every request goes through `do_request`, which adds what oras leaves out: timeouts, a
+token that is renewed when it expires, redirects that never carry credentials to another host, and
+errors of our own tree. Source: OCI distribution specification 1.1.
+"""
+
+from __future__ import annotations
+
+import json
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urljoin, urlsplit
+
+import requests
+from oras.container import Container
+from oras.provider import Registry
+
+from smolctl import __version__
+from smolctl.errors import AccessDenied, IntegrityError, ModelNotFound, RegistryUnavailable
+from smolctl.model import document
+from smolctl.model.descriptor import Descriptor
+from smolctl.model.digest import Digest
+from smolctl.model.manifest import ACCEPTED_TYPES
+from smolctl.model.reference import DOCKER_HUB, Reference, is_loopback
+from smolctl.registry.challenge import Challenge
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from smolctl.registry.credentials import Credentials
+
+_DOCKER_HUB_HOST = "registry-1.docker.io"
+_TIMEOUT = (10.0, 30.0)
+"""Seconds to wait for a connection, and for the next byte."""
+
+_MAXIMUM_REDIRECTS = 5
+_REDIRECTS = (301, 302, 303, 307, 308)
+_CHUNK = 1024 * 1024
+_MAXIMUM_TOKEN_ANSWER = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class RemoteManifest:
+    """A manifest or an index as a registry served it, checked against its digest."""
+
+    descriptor: Descriptor
+    content: bytes
+
+
+class RegistryClient(Registry):  # type: ignore[misc]  # oras ships without types
+    """One registry. `find_credentials` is asked once, when the registry first wants some.
+
+    `plain_http` speaks HTTP; loopback registries are spoken to that way without it. The client
+    keeps its connections open: use it as a context manager, or call `close`.
+    """
+
+    def __init__(
+        self,
+        registry: str,
+        *,
+        plain_http: bool = False,
+        find_credentials: Callable[[], Credentials | None] = lambda: None,
+    ) -> None:
+        self.registry = registry
+        self.plain_http = plain_http or is_loopback(registry)
+        host = _DOCKER_HUB_HOST if registry == DOCKER_HUB else registry
+        super().__init__(hostname=host, insecure=self.plain_http)
+        # An `auth` of the session's own keeps requests from looking into ~/.netrc, whose
+        # passwords would go along to wherever a redirect leads.
+        self.session.auth = _no_authentication
+        self.session.headers["User-Agent"] = f"smolctl/{__version__}"
+        # A blob's bytes are hashed as they arrive: compression on the way would change them.
+        self.session.headers["Accept-Encoding"] = "identity"
+        self._find_credentials = find_credentials
+        self._credentials: Credentials | None = None
+        self._asked = False
+        self._authorization: str | None = None
+
+    def __enter__(self) -> RegistryClient:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self.session.close()
+
+    def fetch_manifest(self, reference: Reference) -> RemoteManifest:
+        """Return the manifest or index that `reference` names, by digest when it has one.
+
+        Raises `ModelNotFound`, `AccessDenied`, `RegistryUnavailable`; `IntegrityError` when the
+        bytes are not those of the digest asked for, or announced.
+        """
+        response = self._request_manifest(reference, "GET")
+        with response:
+            content = self._read(response, document.MAXIMUM_SIZE, "manifest")
+        announced = self._announced_digest(response)
+        wanted = reference.digest or announced
+        if wanted is not None:
+            actual = Digest.of(content, wanted.algorithm)
+            if actual != wanted:
+                raise IntegrityError(
+                    f"{self.registry} served a manifest that is {actual}, not {wanted}"
+                )
+        value = document.parse_object(content, "manifest")
+        media_type = document.text(value, "mediaType", "manifest")
+        served = response.headers.get("Content-Type", "").partition(";")[0].strip()
+        return RemoteManifest(Descriptor.of(content, media_type or served), content)
+
+    def resolve(self, reference: Reference) -> Digest:
+        """Return the digest that `reference` stands for now, without fetching the manifest.
+
+        Raises as `fetch_manifest` does.
+        """
+        response = self._request_manifest(reference, "HEAD")
+        with response:
+            announced = self._announced_digest(response)
+        # The header is optional: where a registry leaves it out the body has to be hashed.
+        return announced or self.fetch_manifest(reference).descriptor.digest
+
+    def stream_blob(self, repository: str, blob: Descriptor) -> Iterator[bytes]:
+        """Yield the bytes of `blob` in chunks as they arrive. The caller verifies them.
+
+        Raises `ModelNotFound` when the registry does not have the blob, `RegistryUnavailable`
+        when the connection fails, before the first chunk or later.
+        """
+        url = f"{self.prefix}://{self._container(repository).get_blob_url(str(blob.digest))}"
+        with self.do_request(url, stream=True) as response:
+            self._check(response, f"blob {blob.digest}")
+            with self._network_errors():
+                yield from response.iter_content(_CHUNK)
+
+    def tags(self, repository: str) -> list[str]:
+        """Return the repository's tags in the registry's order, all pages of them."""
+        try:
+            tags = self.get_tags(self._container(repository))
+        except (KeyError, TypeError, ValueError):
+            raise RegistryUnavailable(f"{self.registry} has no list of tags") from None
+        return [str(tag) for tag in tags or ()]
+
+    def do_request(
+        self,
+        url: str,
+        method: str = "GET",
+        data: dict[str, Any] | bytes | None = None,
+        headers: dict[str, str] | None = None,
+        json: dict[str, Any] | None = None,
+        stream: bool = False,
+    ) -> requests.Response:
+        """Send one request, meeting the registry's challenge if it makes one.
+
+        Replaces the method of the same name in oras. The answer may have any status; only a
+        challenge that cannot be met (`AccessDenied`) and a network that fails
+        (`RegistryUnavailable`) are errors here.
+        """
+        send = {"data": data, "headers": headers or {}, "json": json, "stream": stream}
+        response = self._follow(method, url, **send)
+        if response.status_code == 401:
+            challenge = Challenge.parse(response.headers.get("WWW-Authenticate", ""))
+            if challenge is None:
+                return response
+            response.close()
+            # Whatever was sent was missing, stale or for another repository: begin anew, once.
+            self._authorization = self._meet(challenge)
+            response = self._follow(method, url, **send)
+        return response
+
+    def _follow(
+        self, method: str, url: str, *, headers: dict[str, str], **send: Any
+    ) -> requests.Response:
+        origin = _origin(url)
+        for _ in range(_MAXIMUM_REDIRECTS + 1):
+            sent = dict(headers)
+            if self._authorization is not None and _origin(url) == origin:
+                sent["Authorization"] = self._authorization
+            with self._network_errors():
+                response = self.session.request(
+                    method, url, headers=sent, allow_redirects=False, timeout=_TIMEOUT, **send
+                )
+            location = response.headers.get("Location")
+            if response.status_code not in _REDIRECTS or not location or method == "POST":
+                return response
+            response.close()
+            target = urljoin(url, location)
+            if urlsplit(target).scheme not in ("https", urlsplit(url).scheme):
+                raise RegistryUnavailable(f"{self.registry} redirects from HTTPS to plain HTTP")
+            if _origin(target) != origin:
+                # A server that redirects away keeps its own header names to itself.
+                headers = {k: v for k, v in headers.items() if k.lower() != "authorization"}
+            url = target
+        raise RegistryUnavailable(f"{self.registry} redirects more than {_MAXIMUM_REDIRECTS} times")
+
+    def _meet(self, challenge: Challenge) -> str:
+        """Return the `Authorization` header that answers `challenge`."""
+        if not self._asked:
+            self._asked = True
+            self._credentials = self._find_credentials()
+        if challenge.scheme == "basic":
+            if self._credentials is None:
+                raise AccessDenied(f"{self.registry} wants credentials", hint=self._login_hint)
+            return self._credentials.basic
+        return f"Bearer {self._fetch_token(challenge)}"
+
+    def _fetch_token(self, challenge: Challenge) -> str:
+        realm = challenge.realm(self.registry, plain_http=self.plain_http)
+        names = ("service", "scope")
+        query = {name: challenge.parameters[name] for name in names if name in challenge.parameters}
+        headers = {"Authorization": self._credentials.basic} if self._credentials else {}
+        with (
+            self._network_errors(),
+            self.session.get(
+                realm,
+                params=query,
+                headers=headers,
+                allow_redirects=False,
+                timeout=_TIMEOUT,
+                stream=True,
+            ) as response,
+        ):
+            if response.status_code in (401, 403):
+                raise AccessDenied(
+                    f"{self.registry} refused the credentials"
+                    if self._credentials
+                    else f"{self.registry} wants credentials",
+                    hint=self._login_hint,
+                )
+            self._check(response, "token")
+            answer = self._read(response, _MAXIMUM_TOKEN_ANSWER, "token")
+        value = document.parse_object(answer, "token answer")
+        token = document.text(value, "token", "token answer") or document.text(
+            value, "access_token", "token answer"
+        )
+        if token is None or not token.isascii() or not token.isprintable():
+            raise AccessDenied(f"{self.registry} granted no usable token")
+        return token
+
+    def _request_manifest(self, reference: Reference, method: str) -> requests.Response:
+        wanted = str(reference.digest or reference.tag)
+        # Built here: oras' own manifest_url() prefers the tag where both are given.
+        path = f"{self.hostname}/v2/{reference.repository}/manifests/{wanted}"
+        response = self.do_request(
+            f"{self.prefix}://{path}",
+            method,
+            headers={"Accept": ", ".join(ACCEPTED_TYPES)},
+            stream=True,
+        )
+        if response.status_code in (401, 403) and self.registry == DOCKER_HUB:
+            # The token was granted; Docker Hub says 401 for what does not exist, too.
+            response.close()
+            raise ModelNotFound(
+                f"{reference.familiar()} was not found on Docker Hub, or it is private",
+                hint="Check the spelling; for a private one, log in with `docker login`.",
+            )
+        self._check(response, reference.familiar())
+        return response
+
+    def _check_200_response(self, response: requests.Response) -> None:
+        """Replace oras' check, which knows one error for all, with ours."""
+        self._check(response, "the request")
+
+    def _announced_digest(self, response: requests.Response) -> Digest | None:
+        header = response.headers.get("Docker-Content-Digest")
+        return Digest.parse(header.strip()) if header else None
+
+    def _check(self, response: requests.Response, what: str) -> None:
+        """Raise the error that the answer's status stands for, if it is one."""
+        status = response.status_code
+        if status == 200:
+            return
+        reason = _reason(response)
+        response.close()
+        if status == 404:
+            raise ModelNotFound(f"{what} was not found in {self.registry}")
+        if status in (401, 403):
+            refused = "refused the credentials" if self._credentials else "wants credentials"
+            raise AccessDenied(f"{self.registry} {refused} for {what}", hint=self._login_hint)
+        if status == 429:
+            raise RegistryUnavailable(
+                f"{self.registry} says there were too many requests",
+                hint="Wait a while, or log in: registries allow more to those they know.",
+            )
+        raise RegistryUnavailable(f"{self.registry} answered {status} for {what}{reason}")
+
+    def _read(self, response: requests.Response, limit: int, what: str) -> bytes:
+        """Return a whole body of at most `limit` bytes. Raises `IntegrityError` past that."""
+        content = bytearray()
+        with self._network_errors():
+            for chunk in response.iter_content(64 * 1024):
+                content += chunk
+                if len(content) > limit:
+                    raise IntegrityError(
+                        f"{self.registry} served a {what} of more than {limit} bytes"
+                    )
+        return bytes(content)
+
+    @contextmanager
+    def _network_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except requests.exceptions.SSLError as error:
+            raise RegistryUnavailable(
+                f"no trusted TLS connection to {self.registry}: {_innermost(error)}",
+                hint="Name your certificates in REQUESTS_CA_BUNDLE, or use --plain-http.",
+            ) from error
+        except requests.exceptions.ConnectTimeout as error:
+            raise RegistryUnavailable(
+                f"{self.registry} did not answer within {_TIMEOUT[0]:.0f} s"
+            ) from error
+        except requests.exceptions.Timeout as error:
+            raise RegistryUnavailable(
+                f"{self.registry} sent nothing for {_TIMEOUT[1]:.0f} s"
+            ) from error
+        except requests.exceptions.RequestException as error:
+            raise RegistryUnavailable(
+                f"cannot reach {self.registry}: {_innermost(error)}",
+                hint="Check the name, the network and the proxy settings.",
+            ) from error
+
+    def _container(self, repository: str) -> Container:
+        return Container(f"{self.hostname}/{repository}")
+
+    @property
+    def _login_hint(self) -> str:
+        return f"Log in with `docker login {self.registry}`; its config.json is read here too."
+
+
+def _no_authentication(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    return request
+
+
+def _origin(url: str) -> tuple[str, str | None, int | None]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname, parts.port
+
+
+def _innermost(error: BaseException) -> str:
+    """Return the cause that requests and urllib3 wrap in several layers, without its URL."""
+    while True:
+        inner = getattr(error, "reason", None) or error.__cause__ or error.__context__
+        if not isinstance(inner, BaseException):
+            break
+        error = inner
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return str(error).rpartition(": ")[2][:200] or type(error).__name__
+
+
+def _reason(response: requests.Response) -> str:
+    """Return the first error of an OCI error document, in brackets, or nothing."""
+    try:
+        first = json.loads(next(response.iter_content(8192), b""))["errors"][0]
+        return f" ({first.get('code')}: {str(first.get('message'))[:200]})"
+    except (ValueError, KeyError, IndexError, TypeError, AttributeError, OSError):
+        return ""

@@ -1,0 +1,131 @@
+"""Pulling a model: its manifest, then the blobs that are not here, then its name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from smolctl.errors import ModelNotFound, StorageError
+from smolctl.model.artifact import Artifact
+from smolctl.model.config import ConfigSchema
+from smolctl.model.manifest import ImageIndex, Manifest, is_index
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from smolctl.model.descriptor import Descriptor
+    from smolctl.model.reference import Reference
+    from smolctl.registry.client import RegistryClient, RemoteManifest
+    from smolctl.store.store import Store, StoredModel
+
+_COMMIT_ATTEMPTS = 5
+
+
+class Progress(Protocol):
+    """What a pull tells while it runs. Sizes and counts are in bytes."""
+
+    def begin(self, blob: Descriptor) -> None:
+        """`blob` is about to be fetched."""
+
+    def advance(self, blob: Descriptor, count: int) -> None:
+        """`count` further bytes of `blob` have arrived."""
+
+    def end(self, blob: Descriptor) -> None:
+        """`blob` is here, checked."""
+
+
+class NoProgress:
+    """A `Progress` that keeps quiet."""
+
+    def begin(self, blob: Descriptor) -> None:
+        """Say nothing."""
+
+    def advance(self, blob: Descriptor, count: int) -> None:
+        """Say nothing."""
+
+    def end(self, blob: Descriptor) -> None:
+        """Say nothing."""
+
+
+@dataclass(frozen=True)
+class Pull:
+    """What a pull did. `fetched` is in bytes; 0 means that everything was here already."""
+
+    model: StoredModel
+    reference: Reference
+    fetched: int
+    moved_from: StoredModel | None
+    """The model that the tag named before, when the tag moved."""
+
+
+def pull(
+    store: Store, client: RegistryClient, reference: Reference, progress: Progress | None = None
+) -> Pull:
+    """Bring the model that `reference` names in its registry into `store`.
+
+    Blobs that are here are not fetched again, also when they came with another model. Raises
+    `ModelNotFound`, `AccessDenied`, `RegistryUnavailable`, `IntegrityError`, `StorageError`, and
+    `NotRunnable` when the artifact is not a model at all.
+    """
+    progress = progress or NoProgress()
+    remote = resolve_index(client, reference, client.fetch_manifest(reference))
+    manifest = Manifest.parse(remote.content)
+    ConfigSchema.of(manifest.config.media_type)
+    before = store.find_reference(reference)
+    store.prepare()
+    fetched = 0
+    for _ in range(_COMMIT_ATTEMPTS):
+        for blob in store.missing_blobs(manifest):
+            progress.begin(blob)
+            if store.blobs.write(blob, lambda b=blob: _chunks(client, reference, b, progress)):
+                fetched += blob.size
+            progress.end(blob)
+            if blob.digest == manifest.config.digest:
+                # The config is small and comes first: a broken one is refused before the weights.
+                Artifact.of(manifest, store.blobs.read(blob, "config"))
+        model = store.commit(remote.content, reference)
+        if model is not None:
+            moved_from = before if before is not None and before.id != model.id else None
+            return Pull(model, reference, fetched, moved_from)
+    raise StorageError(
+        "the model's blobs were removed again and again while it was pulled",
+        hint="Another smolctl is removing models from the same cache; pull again after it.",
+    )
+
+
+def resolve_index(
+    client: RegistryClient, reference: Reference, remote: RemoteManifest
+) -> RemoteManifest:
+    """Return the one model manifest behind `remote`, which may be an image index.
+
+    Raises `ModelNotFound`, naming the choices, when an index holds several.
+    """
+    if not is_index(remote.descriptor.media_type):
+        return remote
+    entries = {
+        entry.digest: entry
+        for entry in ImageIndex.parse(remote.content).manifests
+        # Build attestations ride along in an index under an unknown platform.
+        if entry.platform.get("os") != "unknown" and not is_index(entry.media_type)
+    }
+    if len(entries) != 1:
+        choices = "; ".join(_choice(entry) for entry in entries.values())
+        raise ModelNotFound(
+            f"{reference.familiar()} is an index of {len(entries)} models: {choices or 'none'}",
+            hint=f"Name one by its digest: {reference.name}@sha256:…" if entries else None,
+        )
+    return client.fetch_manifest(reference.pinned(next(iter(entries))))
+
+
+def _choice(entry: Descriptor) -> str:
+    platform = "/".join(str(part) for part in entry.platform.values() if isinstance(part, str))
+    return f"{entry.digest} ({platform or entry.artifact_type or entry.media_type})"
+
+
+def _chunks(
+    client: RegistryClient, reference: Reference, blob: Descriptor, progress: Progress
+) -> Iterator[bytes]:
+    for chunk in client.stream_blob(reference.repository, blob):
+        yield chunk
+        # Told after the chunk was written: what the bar shows is on disk.
+        progress.advance(blob, len(chunk))
