@@ -1,0 +1,45 @@
+# smolctl: `make demo` and `make test` each work as the first command on a fresh clone.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: help setup demo test test-all lint format bench completions clean
+
+help: ## Say what each target does
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(STAMP) ## Make the virtual environment and install everything into it
+
+$(STAMP): pyproject.toml tools/setup.sh
+	@sh tools/setup.sh "$(PYTHON)" "$(VENV)"
+	@touch $@
+
+demo: $(STAMP) ## Pull a small demo model from a registry on loopback and ask it something
+	@$(BIN)/smolctl demo
+
+test: $(STAMP) ## Run the fast tests
+	$(BIN)/python -m pytest -m "not slow"
+
+test-all: $(STAMP) ## Run every test, the slow ones and the interoperability ones too
+	$(BIN)/python -m pytest
+
+lint: $(STAMP) ## Check style, formatting and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(STAMP) ## Format the code
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(STAMP) ## Measure side by side with the peers that are installed
+	$(BIN)/python -m benchmarks
+
+completions: $(STAMP) ## Write the shell completions
+	$(BIN)/python tools/write_completions.py
+
+clean: ## Remove what the other targets made
+	rm -rf $(VENV) dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find smolctl tests tools -name __pycache__ -type d -prune -exec rm -rf {} +

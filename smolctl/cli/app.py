@@ -1,0 +1,185 @@
+"""The tree of commands. A verb's module is imported only when that verb is used.
+
+Each verb's module has a function `command`, whose signature is the verb's arguments and flags
+(Typer reads it), a one-line `SUMMARY`, and `EXAMPLES` that its help ends with.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import typer
+from typer._click.exceptions import UsageError
+from typer.core import TyperCommand, TyperGroup, TyperOption
+from typer.main import get_command
+
+from smolctl import __version__
+from smolctl.errors import EXIT_CODES
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from typer._click import Command, Context, HelpFormatter, Parameter
+
+    from smolctl.cli.output import Output
+
+_CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+
+
+@dataclass(frozen=True)
+class Verb:
+    """One line of the table of commands: the module behind a name, and what its help says."""
+
+    module: str
+    summary: str
+
+
+MODEL_VERBS: Mapping[str, Verb] = {
+    "run": Verb("run", "Run a model: answer a prompt, or chat on a terminal."),
+    "pull": Verb("pull", "Bring a model from its registry to this machine."),
+    "ls": Verb("ls", "List the models that are here (also: list)."),
+    "inspect": Verb("inspect", "Show everything about a model (also: show)."),
+    "rm": Verb("rm", "Remove a name; the model goes with its last name."),
+    "tag": Verb("tag", "Give a model another name."),
+    "resolve": Verb("resolve", "Print the path of a model's GGUF file, for other tools."),
+}
+ALIASES = {"list": "ls", "show": "inspect"}
+TOP_VERBS: Mapping[str, Verb] = {
+    "demo": Verb("demo", "Pull, list and run a small demo model from a registry on loopback."),
+    "version": Verb("version", "Print the versions of smolctl and of what it runs on."),
+}
+
+
+class _Verb(TyperCommand):
+    """A command whose help ends with examples, and which takes the flags that all take."""
+
+    examples: tuple[tuple[str, str], ...] = ()
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.params.append(_debug_option())
+
+    def format_epilog(self, ctx: Context, formatter: HelpFormatter) -> None:
+        """Write the examples as they stand, each under the comment that says what it does."""
+        del ctx
+        if not self.examples:
+            return
+        formatter.write("\nExamples:\n")
+        for comment, line in self.examples:
+            formatter.write(f"  # {comment}\n  {line}\n")
+
+
+class _Verbs(TyperGroup):
+    """A group that finds its commands in a table and imports each when it is asked for."""
+
+    verbs: Mapping[str, Verb]
+
+    def list_commands(self, ctx: Context) -> list[str]:
+        """Name the commands in the table's order: the most used come first."""
+        return [*super().list_commands(ctx), *self.verbs]
+
+    def get_command(self, ctx: Context, cmd_name: str) -> Command | None:
+        """Import and return the command, under its own name or an alias."""
+        verb = self.verbs.get(ALIASES.get(cmd_name, cmd_name))
+        return _load(verb, cmd_name) if verb else super().get_command(ctx, cmd_name)
+
+    def resolve_command(
+        self, ctx: Context, args: list[str]
+    ) -> tuple[str | None, Command | None, list[str]]:
+        """Find the command, or fail with the one that was probably meant."""
+        name = args[0]
+        if self.get_command(ctx, name) is None and not name.startswith("-"):
+            path = ctx.command_path
+            if self.verbs is TOP_VERBS and ALIASES.get(name, name) in MODEL_VERBS:
+                raise UsageError(f"did you mean `{path} model {name}`?", ctx)
+            near = difflib.get_close_matches(name, [*self.list_commands(ctx), *ALIASES], n=1)
+            guess = f"; did you mean `{path} {near[0]}`?" if near else ""
+            raise UsageError(f"no such command: {name}{guess}", ctx)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: Context, formatter: HelpFormatter) -> None:
+        """Write the summaries from the table, so that help imports no verb."""
+        rows = [
+            (name, command.get_short_help_str(80))
+            for name, command in self.commands.items()
+            if not command.hidden
+        ]
+        rows += [(name, verb.summary) for name, verb in self.verbs.items()]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+
+
+class _ModelVerbs(_Verbs):
+    verbs = MODEL_VERBS
+
+
+class _TopVerbs(_Verbs):
+    verbs = TOP_VERBS
+
+    def format_epilog(self, ctx: Context, formatter: HelpFormatter) -> None:
+        """Write what each exit code means."""
+        del ctx
+        formatter.write("\nExit codes:\n")
+        for code, meaning in EXIT_CODES.items():
+            formatter.write(f"  {code:>3}  {meaning}\n")
+
+
+def application() -> Command:
+    """Return the whole command line, ready to be run with an `Output` as its context object."""
+    top = typer.Typer(
+        cls=_TopVerbs,
+        add_completion=False,
+        no_args_is_help=True,
+        rich_markup_mode=None,
+        context_settings=_CONTEXT,
+        help="Pull language models packaged as OCI artifacts and run them on llama.cpp.",
+    )
+    models = typer.Typer(cls=_ModelVerbs, no_args_is_help=True, rich_markup_mode=None)
+    models.callback()(_models)
+    top.callback()(_top)
+    top.add_typer(models, name="model", help="Work with models: run, pull, list, remove.")
+    group = get_command(top)
+    group.params.append(_debug_option())
+    return group
+
+
+def _top(
+    version: bool = typer.Option(
+        False, "--version", help="Print the version and leave.", is_eager=True
+    ),
+) -> None:
+    if version:
+        print(f"smolctl {__version__}")  # noqa: T201
+        raise typer.Exit
+
+
+def _models() -> None:
+    pass
+
+
+def _load(verb: Verb, name: str) -> Command:
+    module = importlib.import_module(f"smolctl.cli.{verb.module}")
+    app = typer.Typer(add_completion=False, rich_markup_mode=None, context_settings=_CONTEXT)
+    shown = type("_ShownVerb", (_Verb,), {"examples": module.EXAMPLES})
+    app.command(name=name, cls=shown, help=module.command.__doc__)(module.command)
+    return get_command(app)
+
+
+def _debug_option() -> TyperOption:
+    def enable(ctx: Context, _: Parameter, value: bool) -> None:
+        if value:
+            output: Output = ctx.find_root().obj
+            output.debug = True
+
+    return TyperOption(
+        param_decls=["--debug"],
+        is_flag=True,
+        default=False,
+        expose_value=False,
+        is_eager=True,
+        callback=enable,
+        help="Show tracebacks, and the log of llama.cpp.",
+    )

@@ -1,0 +1,112 @@
+"""Where the command line begins and ends: errors become lines on stderr and exit codes.
+
+This is the one place that catches everything. Nothing below it prints an error or exits.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import traceback
+from typing import TYPE_CHECKING, NoReturn
+
+from smolctl import __version__
+from smolctl.cli.output import Output
+from smolctl.errors import SmolctlError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import FrameType
+
+_SIGPIPE_CODE = 141
+"""What a shell reports for a command that SIGPIPE ended: what `yes | head -1` ends with."""
+
+
+class Terminated(BaseException):
+    """SIGTERM arrived. Not an `Exception`, so that no code but the boundary's takes it."""
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command and return its exit code; `smolctl.errors.EXIT_CODES` says what it means."""
+    if list(arguments) == ["--version"]:  # scripts ask often: answer without loading anything
+        print(f"smolctl {__version__}")  # noqa: T201
+        return 0
+    signal.signal(signal.SIGTERM, _terminate)
+    output = Output(debug="--debug" in arguments)
+    try:
+        code = _invoke(arguments, output)
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        return _interrupted(output, 130)
+    except Terminated:
+        return _interrupted(output, 143)
+    except BrokenPipeError:
+        _drop_stdout()
+        return _SIGPIPE_CODE
+    except SmolctlError as error:
+        _flush()
+        if output.debug:
+            traceback.print_exc()
+        output.error(error.message, error.hint)
+        return error.exit_code
+    except Exception as error:  # noqa: BLE001 - the boundary: whatever is left is a bug
+        _flush()
+        if output.debug:
+            traceback.print_exc()
+        output.error(
+            f"a bug in smolctl: {type(error).__name__}: {error}",
+            "Run it again with --debug for the traceback, and please report it.",
+        )
+        return 1
+    return code
+
+
+def _invoke(arguments: Sequence[str], output: Output) -> int:
+    from typer._click.exceptions import ClickException, NoArgsIsHelpError, UsageError
+
+    from smolctl.cli.app import application
+
+    try:
+        result = application().main(
+            list(arguments), prog_name="smolctl", standalone_mode=False, obj=output
+        )
+    except NoArgsIsHelpError as error:
+        error.show()
+        return 2
+    except UsageError as error:
+        path = error.ctx.command_path if error.ctx else "smolctl"
+        output.error(error.format_message(), f"`{path} --help` shows how it is used.")
+        return 2
+    except ClickException as error:
+        output.error(error.format_message())
+        return error.exit_code
+    return result if isinstance(result, int) else 0
+
+
+def _terminate(signum: int, frame: FrameType | None) -> NoReturn:
+    del signum, frame
+    raise Terminated
+
+
+def _interrupted(output: Output, code: int) -> int:
+    # A second Ctrl-C, while the rest is cleaned up, ends the process there and then.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    _flush()
+    output.interrupted()
+    return code
+
+
+def _flush() -> None:
+    """Hand over what was printed before the failure; it is part of the answer."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        _drop_stdout()
+
+
+def _drop_stdout() -> None:
+    """Point stdout at nothing, so that Python's own flush at exit finds no closed pipe."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    os.close(nowhere)

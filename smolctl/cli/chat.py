@@ -1,0 +1,84 @@
+"""The chat on a terminal: a plain one, a line at a time."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+from smolctl.cli.reasoning import split_reasoning
+from smolctl.engine.chat_template import Message
+from smolctl.errors import NotRunnable
+
+if TYPE_CHECKING:
+    from smolctl.cli.output import Output
+    from smolctl.cli.runnable import Runnable
+    from smolctl.engine.llama import LoadedModel
+    from smolctl.engine.sampling import Sampling
+
+_PROMPT = "> "
+_LEAVE = frozenset({"/bye", "/exit", "/quit"})
+_HELP = "Ctrl-C stops an answer, /clear forgets the conversation, /bye or Ctrl-D leaves."
+
+
+class Chat:
+    """A conversation with one loaded model."""
+
+    def __init__(
+        self,
+        output: Output,
+        loaded: LoadedModel,
+        runnable: Runnable,
+        sampling: Sampling,
+        system: str | None,
+    ) -> None:
+        self._output = output
+        self._loaded = loaded
+        self._runnable = runnable
+        self._sampling = sampling
+        self._beginning = [Message("system", system)] if system else []
+        self._messages = list(self._beginning)
+
+    def run(self) -> None:
+        """Talk until the person leaves."""
+        import readline  # noqa: F401 - importing it gives input() its line editing
+
+        self._output.notice(f"Chat with {self._runnable.name}. {_HELP}")
+        while True:
+            try:
+                line = input(_PROMPT).strip()
+            except KeyboardInterrupt:
+                self._output.notice("\n/bye or Ctrl-D leaves.")
+                continue
+            except EOFError:
+                self._output.line()
+                return
+            if line in _LEAVE:
+                return
+            if line == "/clear":
+                self._messages = list(self._beginning)
+            elif line in ("/help", "/?"):
+                self._output.notice(_HELP)
+            elif line.startswith("/"):
+                self._output.notice(f"No such command: {line.split()[0]}. {_HELP}")
+            elif line:
+                self._turn(line)
+
+    def _turn(self, line: str) -> None:
+        question = Message("user", line)
+        prompt = self._runnable.template.render([*self._messages, question])
+        answer: list[str] = []
+        try:
+            with closing(self._loaded.generate(prompt, self._sampling)) as generation:
+                for text, is_reasoning in split_reasoning(generation):
+                    if is_reasoning:
+                        self._output.aside(text)
+                        continue
+                    self._output.piece(text)
+                    answer.append(text)
+        except KeyboardInterrupt:
+            pass  # the answer so far stays part of the conversation
+        except NotRunnable as error:  # the conversation has outgrown the context
+            self._output.error(error.message, "/clear begins a new conversation.")
+            return
+        self._output.line()
+        self._messages += [question, Message("assistant", "".join(answer))]

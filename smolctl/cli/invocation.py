@@ -1,0 +1,120 @@
+"""What a command works with: the settings, the cache, and the way to a registry."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from smolctl.cli.options import PullPolicy
+from smolctl.errors import ModelNotFound, RegistryUnavailable, UsageError
+from smolctl.model.reference import ModelId, parse_registry
+from smolctl.settings import Settings
+from smolctl.store.store import Store, StoredModel
+
+if TYPE_CHECKING:
+    import typer
+
+    from smolctl.cli.output import Output
+    from smolctl.model.reference import Reference
+    from smolctl.registry.client import RegistryClient
+    from smolctl.registry.pull import Pull
+
+
+@dataclass(frozen=True)
+class Invocation:
+    """One command being run."""
+
+    output: Output
+    settings: Settings
+    offline: bool = False
+    plain_http: bool = False
+
+    @classmethod
+    def of(
+        cls, ctx: typer.Context, *, offline: bool = False, plain_http: bool = False
+    ) -> Invocation:
+        """Return the invocation behind `ctx`, with the environment read and its flags on top."""
+        settings = Settings.from_environment(os.environ)
+        return cls(ctx.find_root().obj, settings, offline or settings.offline, plain_http)
+
+    @cached_property
+    def store(self) -> Store:
+        """The cache. Nothing is read or made before it is used."""
+        registry = parse_registry(self.settings.default_registry)
+        return Store(self.settings.home, default_registry=registry)
+
+    def client(self, reference: Reference) -> RegistryClient:
+        """Return a client of the registry of `reference`. Raises `UsageError` when offline."""
+        if self.offline:
+            raise UsageError(f"--offline keeps smolctl away from {reference.registry}")
+        from smolctl.registry.client import RegistryClient
+        from smolctl.registry.credentials import find_credentials
+
+        return RegistryClient(
+            reference.registry,
+            plain_http=self.plain_http,
+            find_credentials=lambda: find_credentials(
+                self.settings.docker_config, reference.registry
+            ),
+        )
+
+    def pull(self, reference: Reference, *, quiet: bool = False) -> Pull:
+        """Pull `reference` with progress on stderr."""
+        from smolctl.cli.progress import pull_progress
+        from smolctl.registry.pull import pull
+
+        name = self.store.familiar(reference)
+        self.output.on_interrupt(f"Interrupted. `smolctl model pull {name}` takes it up again.")
+        with (
+            self.client(reference) as client,
+            pull_progress(self.output, name, quiet=quiet) as progress,
+        ):
+            pulled = pull(self.store, client, reference, progress)
+        self.output.on_interrupt(None)
+        return pulled
+
+    def obtain(self, name: str, policy: PullPolicy) -> StoredModel:
+        """Return the model that `name` means, pulled first where `policy` says so.
+
+        Raises `ModelNotFound` when it is not here and may not be pulled.
+        """
+        found = self.store.find(name)
+        if self.offline and policy in (PullPolicy.always, PullPolicy.newer):
+            raise UsageError(f"--offline and --pull {policy.value} contradict each other")
+        if found is not None and (policy in (PullPolicy.missing, PullPolicy.never)):
+            return found
+        reference = self._reference_of(name, found)
+        if reference is None:
+            if found is not None:  # an ID: its bytes are what they are, nothing can be newer
+                return found
+            raise ModelNotFound(f"no model here has the ID {name}")
+        if policy is PullPolicy.never or self.offline:
+            reason = "--offline" if self.offline else "--pull never"
+            raise ModelNotFound(
+                f"{self.store.familiar(reference)} is not here, and {reason} says not to fetch it",
+                hint="`smolctl model ls` lists the models that are here.",
+            )
+        if policy is PullPolicy.newer and found is not None:
+            return self._newer(reference, found)
+        if found is None:
+            self.output.notice(f"{self.store.familiar(reference)} is not here yet: pulling it.")
+        return self.pull(reference).model
+
+    def _newer(self, reference: Reference, found: StoredModel) -> StoredModel:
+        try:
+            with self.client(reference) as client:
+                if client.resolve(reference) == found.id:
+                    return found
+        except RegistryUnavailable as error:
+            self.output.notice(f"Going on with the model that is here: {error.message}.")
+            return found
+        return self.pull(reference).model
+
+    def _reference_of(self, name: str, found: StoredModel | None) -> Reference | None:
+        """Return what to pull for `name`; None when it is an ID, which no registry knows."""
+        model_id = ModelId.parse(name)
+        if model_id is not None and (found is not None or len(name) > len(model_id.hex[:12])):
+            return None
+        return self.store.parse(name)

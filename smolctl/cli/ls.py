@@ -1,0 +1,64 @@
+"""`smolctl model ls`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from smolctl.cli.invocation import Invocation
+from smolctl.cli.listing import HEADERS, Listed
+from smolctl.cli.options import JsonFlag, QuietFlag
+from smolctl.errors import InvalidReference, SmolctlError
+from smolctl.store.store import Store, StoredModel
+
+EXAMPLES = (
+    ("Everything that is here", "smolctl model ls"),
+    ("The variants of one model", "smolctl model ls smollm2"),
+    ("For a script", "smolctl model ls --json | jq -r '.[].tags[]'"),
+)
+
+
+def command(
+    ctx: typer.Context,
+    model: Annotated[
+        str | None, typer.Argument(metavar="[MODEL]", help="Only this model, or this repository.")
+    ] = None,
+    as_json: JsonFlag = False,
+    quiet: QuietFlag = False,
+) -> None:
+    """List the models that are here, a line for each name."""
+    invocation = Invocation.of(ctx)
+    store, output = invocation.store, invocation.output
+    models = [found for found in store.models() if model is None or _matches(store, found, model)]
+    if quiet and not as_json:
+        for found in models:
+            output.line(found.id.short)
+        return
+    listed = [_listed(store, found) for found in models]
+    if as_json:
+        output.json([entry.as_json() for entry in listed])
+        return
+    rows = [row for entry in listed for row in entry.rows(store)]
+    output.table(HEADERS, sorted(rows, key=lambda row: row[0].lower().partition(":")[0]))
+    if not rows and output.stdout_is_terminal:
+        output.notice("No models here yet. Pull one: smolctl model pull ai/smollm2")
+
+
+def _matches(store: Store, model: StoredModel, pattern: str) -> bool:
+    """Whether `pattern` is the model's ID or name, or its name without the tag."""
+    if model.id.hex.startswith(pattern.removeprefix("sha256:")) and len(pattern) >= 12:
+        return True
+    try:
+        wanted = store.parse(pattern)
+    except InvalidReference:
+        return False
+    bare = ":" not in pattern.rpartition("/")[2] and wanted.digest is None
+    return any(name == wanted or (bare and name.name == wanted.name) for name in model.names)
+
+
+def _listed(store: Store, model: StoredModel) -> Listed:
+    try:
+        return Listed(model, store.artifact(model))
+    except SmolctlError as error:  # one damaged model must not hide the others
+        return Listed(model, None, error.message)

@@ -1,0 +1,119 @@
+"""What reaches the terminal: the answer on stdout, everything else on stderr."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+import unicodedata
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_CONTROL = re.compile(
+    # C0 without tab and newline, DEL and C1, and the marks that reorder the text around them.
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]"
+)
+
+
+def printable(text: str) -> str:
+    """Return `text` without control characters and bidirectional marks; tab and newline stay.
+
+    Text from a registry or a model could otherwise move the cursor, set the window's title or
+    answer on the keyboard's behalf.
+    """
+    return _CONTROL.sub("", text)
+
+
+def printable_line(text: str) -> str:
+    """Return `text` as `printable` does, on one line."""
+    return " ".join(printable(text).split())
+
+
+class Output:
+    """The two streams, and how to write to each. `debug` adds what developers want to see."""
+
+    def __init__(self, *, debug: bool = False) -> None:
+        self.debug = debug
+        self._interrupted_note: str | None = None
+
+    @property
+    def stdout_is_terminal(self) -> bool:
+        """Whether a person reads stdout."""
+        return _is_terminal(sys.stdout)
+
+    @property
+    def stderr_is_terminal(self) -> bool:
+        """Whether a person reads stderr, so that progress may be drawn there."""
+        return _is_terminal(sys.stderr) and os.environ.get("TERM") != "dumb"
+
+    def line(self, text: str = "") -> None:
+        """Print a line of the answer."""
+        sys.stdout.write(f"{printable(text)}\n")
+
+    def piece(self, text: str) -> None:
+        """Print a piece of a generated answer at once, without a line's end.
+
+        Its control characters are dropped on a terminal; a file or a pipe gets them as they are.
+        """
+        sys.stdout.write(printable(text) if self.stdout_is_terminal else text)
+        sys.stdout.flush()
+
+    def json(self, value: Any) -> None:
+        """Print `value` as the answer, in JSON."""
+        sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2) + "\n")
+
+    def table(self, headers: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+        """Print a table as Docker does: upper-case headers, left-aligned, no lines."""
+        cells = [list(headers), *([printable_line(cell) for cell in row] for row in rows)]
+        widths = [max(_width(row[column]) for row in cells) for column in range(len(headers))]
+        for row in cells:
+            padded = (
+                cell + " " * (width - _width(cell)) for cell, width in zip(row, widths, strict=True)
+            )
+            sys.stdout.write("   ".join(padded).rstrip() + "\n")
+
+    def notice(self, text: str) -> None:
+        """Tell the person something that is not the answer, on stderr."""
+        self._stderr(f"{printable(text)}\n")
+
+    def aside(self, text: str) -> None:
+        """Print a piece of what is not the answer (reasoning) on stderr, at once."""
+        self._stderr(printable(text))
+
+    def error(self, message: str, hint: str | None = None) -> None:
+        """Say what failed, and on a second line what to do."""
+        self._stderr(f"smolctl: {printable_line(message)}\n")
+        if hint:
+            self._stderr(f"  {printable_line(hint)}\n")
+
+    def on_interrupt(self, note: str | None) -> None:
+        """Set what to say when the command is interrupted from here on; None for nothing."""
+        self._interrupted_note = note
+
+    def interrupted(self) -> None:
+        """Say what the interrupted command asked to have said."""
+        if self._interrupted_note:
+            self._stderr(f"\n{printable_line(self._interrupted_note)}\n")
+
+    @staticmethod
+    def _stderr(text: str) -> None:
+        try:
+            sys.stderr.write(text)
+            sys.stderr.flush()
+        except OSError:
+            pass  # nobody listens there; the exit code still speaks
+
+
+def _is_terminal(stream: Any) -> bool:
+    return stream is not None and stream.isatty()
+
+
+def _width(text: str) -> int:
+    """Columns that `text` takes: wide letters of East Asia two, combining marks none."""
+    return sum(
+        0 if unicodedata.combining(letter) else 1 + (unicodedata.east_asian_width(letter) in "WF")
+        for letter in text
+    )

@@ -1,0 +1,76 @@
+"""Where a one-shot's prompt comes from: the arguments, standard input, or both joined."""
+
+from __future__ import annotations
+
+import os
+import select
+import stat
+import sys
+from typing import TYPE_CHECKING
+
+from smolctl.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from smolctl.cli.output import Output
+
+STDIN_ARGUMENT = "-"
+_PATIENCE_SECONDS = 10.0
+_CHUNK = 64 * 1024
+
+
+def wants_chat(words: Sequence[str]) -> bool:
+    """Whether there is no prompt and a person at both ends: the case for a chat."""
+    return not words and sys.stdin.isatty() and sys.stdout.isatty()
+
+
+def read_prompt(words: Sequence[str], output: Output) -> str:
+    """Return the prompt: the arguments' words, a blank line, standard input; what there is of it.
+
+    `-` among the words, or no words at all, waits for standard input to end. With words alone it
+    is read only when it is a pipe, a file or a socket; and since a pipe may be one that nobody
+    ever writes to or closes (a service's, `ssh -n`'s), it has ten seconds to show signs of life.
+    Raises `UsageError` when all that gives nothing.
+    """
+    argument = " ".join(word for word in words if word != STDIN_ARGUMENT)
+    if STDIN_ARGUMENT in words or not words:
+        if sys.stdin.isatty():
+            output.notice("Type the prompt, and end it with Ctrl-D.")
+        piped = _read_all()
+    else:
+        piped = _read_if_alive(output)
+    parts = [part for part in (argument, piped.strip("\n")) if part.strip()]
+    if not parts:
+        raise UsageError("the prompt is empty", hint="Give it as an argument or on standard input.")
+    return "\n\n".join(parts)
+
+
+def _read_if_alive(output: Output) -> str:
+    try:
+        handle = sys.stdin.fileno()
+        mode = os.fstat(handle).st_mode
+    except (OSError, ValueError, AttributeError):  # closed, as some services start their children
+        return ""
+    if stat.S_ISREG(mode):
+        return _read_all()
+    if not (stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)):
+        return ""
+    readable, _, _ = select.select([handle], [], [], _PATIENCE_SECONDS)
+    if not readable:
+        output.notice(
+            f"Nothing came on standard input in {_PATIENCE_SECONDS:.0f} s; going on without it."
+            " `-` as the prompt waits for as long as it takes."
+        )
+        return ""
+    return _read_all()
+
+
+def _read_all() -> str:
+    """Read standard input to its end, as UTF-8 whatever the locale says."""
+    if sys.stdin is None:
+        return ""
+    chunks = []
+    while chunk := os.read(sys.stdin.fileno(), _CHUNK):
+        chunks.append(chunk)
+    return b"".join(chunks).decode(errors="replace")

@@ -1,0 +1,91 @@
+"""`smolctl model pull`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+import typer
+
+from smolctl.cli.invocation import Invocation
+from smolctl.cli.options import JsonFlag, OfflineFlag, PlainHttpFlag, PullPolicy
+from smolctl.model.units import format_size
+from smolctl.store.store import StoredModel
+
+EXAMPLES = (
+    ("The newest version of a model", "smolctl model pull ai/smollm2"),
+    ("One variant of it", "smolctl model pull ai/smollm2:360M-Q4_K_M"),
+    ("From another registry", "smolctl model pull registry.example.com/team/model:v1"),
+    ("Exactly these bytes", "smolctl model pull ai/smollm2@sha256:<64 digits>"),
+)
+
+
+@dataclass(frozen=True)
+class _Result:
+    name: str
+    model: StoredModel
+    size: int
+    fetched: int
+
+
+def command(
+    ctx: typer.Context,
+    models: Annotated[list[str], typer.Argument(metavar="MODEL", help="Names of models.")],
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Print only the digest, no progress.")
+    ] = False,
+    as_json: JsonFlag = False,
+    plain_http: PlainHttpFlag = False,
+    offline: OfflineFlag = False,
+) -> None:
+    """Bring models from their registries to this machine.
+
+    What is here already is not fetched again. Every byte is checked against its digest before it
+    counts as here. When a tag has moved in the registry it moves here, and the model that it
+    named before stays, under its digest.
+    """
+    invocation = Invocation.of(ctx, offline=offline, plain_http=plain_http)
+    results = [_pull(invocation, name, quiet=quiet or as_json) for name in models]
+    if as_json:
+        invocation.output.json([_as_json(result) for result in results])
+    elif quiet:
+        for result in results:
+            invocation.output.line(str(result.model.id))
+
+
+def _pull(invocation: Invocation, name: str, *, quiet: bool) -> _Result:
+    store, output = invocation.store, invocation.output
+    found = store.find(name)
+    by_digest = found is not None and _is_pinned(invocation, name, found)
+    if found is not None and (by_digest or invocation.offline):
+        pulled, fetched = found, 0
+    elif invocation.offline:
+        pulled, fetched = invocation.obtain(name, PullPolicy.never), 0
+    else:
+        result = invocation.pull(store.parse(name), quiet=quiet)
+        pulled, fetched = result.model, result.fetched
+        if result.moved_from is not None and not quiet:
+            output.notice(f"The tag moved; the model before is still here: {result.moved_from.id}")
+    size = store.artifact(pulled).size
+    if not quiet:
+        what = f"{format_size(size)}, ID {pulled.id.short}"
+        state = "Pulled" if fetched else "Already here:"
+        output.line(f"{state} {name if by_digest else store.familiar(store.parse(name))} ({what})")
+    return _Result(name, pulled, size, fetched)
+
+
+def _is_pinned(invocation: Invocation, name: str, found: StoredModel) -> bool:
+    """Whether `name` fixes the bytes, and all of them are here: no registry can add to that."""
+    if found.id.hex not in name and found.id.short != name:
+        return False
+    return not invocation.store.missing_blobs(invocation.store.artifact(found).manifest)
+
+
+def _as_json(result: _Result) -> dict[str, object]:
+    return {
+        "model": result.name,
+        "id": str(result.model.id),
+        "tags": [tag.canonical for tag in result.model.tags],
+        "size": result.size,
+        "fetched": result.fetched,
+    }

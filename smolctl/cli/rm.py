@@ -1,0 +1,75 @@
+"""`smolctl model rm`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from smolctl.cli.invocation import Invocation
+from smolctl.cli.options import JsonFlag, QuietFlag
+from smolctl.errors import SmolctlError
+from smolctl.model.units import format_size
+from smolctl.store.store import Removal
+
+EXAMPLES = (
+    ("Remove a model", "smolctl model rm ai/smollm2"),
+    ("Remove a model with all its names, by ID", "smolctl model rm --force 354bf30d0aa3"),
+    ("Remove everything", "smolctl model ls -q | xargs smolctl model rm --force"),
+)
+
+
+def command(
+    ctx: typer.Context,
+    models: Annotated[
+        list[str], typer.Argument(metavar="MODEL", help="Names or IDs of models.")
+    ],
+    force: Annotated[
+        bool, typer.Option("--force", "-f", help="By ID: also when it has several names.")
+    ] = False,
+    as_json: JsonFlag = False,
+    quiet: QuietFlag = False,
+) -> None:
+    """Remove names of models; a model goes with its last name.
+
+    Files that another model uses as well stay. An ID, or a name with a digest, means the model
+    with all its names.
+    """
+    invocation = Invocation.of(ctx)
+    removals: list[Removal] = []
+    failure: SmolctlError | None = None
+    for name in models:
+        try:
+            removal = invocation.store.remove(name, force=force)
+        except SmolctlError as error:  # the others are removed all the same, as rm(1) does
+            if failure is not None:
+                invocation.output.error(failure.message, failure.hint)
+            failure = error
+            continue
+        removals.append(removal)
+        if not as_json:
+            _print(invocation, removal, quiet=quiet)
+    if as_json:
+        invocation.output.json([_as_json(removal) for removal in removals])
+    if failure is not None:
+        raise failure
+
+
+def _print(invocation: Invocation, removal: Removal, *, quiet: bool) -> None:
+    if quiet:
+        if removal.deleted is not None:
+            invocation.output.line(str(removal.deleted))
+        return
+    for name in removal.untagged:
+        if name.tag is not None:
+            invocation.output.line(f"Untagged: {invocation.store.familiar(name)}")
+    if removal.deleted is not None:
+        invocation.output.line(f"Deleted: {removal.deleted} ({format_size(removal.freed)} freed)")
+
+
+def _as_json(removal: Removal) -> dict[str, object]:
+    return {
+        "untagged": [name.canonical for name in removal.untagged if name.tag is not None],
+        "deleted": str(removal.deleted) if removal.deleted else None,
+        "freed": removal.freed,
+    }

@@ -1,0 +1,126 @@
+"""`smolctl model run`."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from smolctl.cli.chat import Chat
+from smolctl.cli.invocation import Invocation
+from smolctl.cli.options import OfflineFlag, PlainHttpFlag, PullFlag, PullPolicy
+from smolctl.cli.output import Output
+from smolctl.cli.prompt import read_prompt, wants_chat
+from smolctl.cli.reasoning import split_reasoning
+from smolctl.cli.runnable import Runnable, runnable_file, runnable_model
+from smolctl.engine.chat_template import Message
+from smolctl.engine.llama import LoadedModel, LoadOptions, load
+from smolctl.engine.sampling import Sampling
+from smolctl.errors import ModelNotFound
+
+EXAMPLES = (
+    ("Ask one question", 'smolctl model run ai/smollm2 "What is the capital of France?"'),
+    ("Chat, on a terminal", "smolctl model run ai/smollm2"),
+    ("Work on piped text", 'cat notes.txt | smolctl model run ai/smollm2 "Summarize:"'),
+    ("The same answer every time", "smolctl model run ai/smollm2 --temperature 0 'Name a colour'"),
+    ("A bare file", "smolctl model run ./model.gguf 'Hello'"),
+)
+
+
+def command(
+    ctx: typer.Context,
+    model: Annotated[
+        str, typer.Argument(metavar="MODEL", help="A name, a model ID, or a path: ./model.gguf")
+    ],
+    prompt: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[PROMPT]", help="The prompt; `-` reads it from standard input."),
+    ] = None,
+    system: Annotated[str | None, typer.Option(help="The system prompt.")] = None,
+    temperature: Annotated[
+        float, typer.Option(help="How freely to choose; 0 always takes the likeliest token.")
+    ] = Sampling.temperature,
+    top_k: Annotated[
+        int, typer.Option("--top-k", help="Choose among this many tokens; 0 among all.")
+    ] = Sampling.top_k,
+    top_p: Annotated[
+        float, typer.Option("--top-p", help="Choose among the likeliest that sum up to this.")
+    ] = Sampling.top_p,
+    min_p: Annotated[
+        float, typer.Option("--min-p", help="Leave out tokens less likely than this × the best.")
+    ] = Sampling.min_p,
+    repeat_penalty: Annotated[
+        float, typer.Option("--repeat-penalty", help="Above 1: make repetition less likely.")
+    ] = Sampling.repeat_penalty,
+    seed: Annotated[
+        int | None, typer.Option(help="The same seed gives the same answer; random by default.")
+    ] = None,
+    max_tokens: Annotated[
+        int | None, typer.Option("--max-tokens", "-n", help="End the answer after this many.")
+    ] = None,
+    ctx_size: Annotated[
+        int | None, typer.Option("--ctx-size", "-c", help="Tokens of context; else the model's.")
+    ] = None,
+    threads: Annotated[int | None, typer.Option(help="CPU threads; else one per core.")] = None,
+    pull: PullFlag = PullPolicy.missing,
+    plain_http: PlainHttpFlag = False,
+    offline: OfflineFlag = False,
+) -> None:
+    """Run a model: answer a prompt, or chat on a terminal.
+
+    The answer goes to standard output as it is generated, and nothing else does. With a prompt
+    and piped text, the model gets the prompt, a blank line and the text. Without a prompt, on a
+    terminal, it opens a chat. A model that is not here yet is pulled first.
+    """
+    sampling = Sampling(
+        temperature=temperature,
+        top_k=top_k,
+        top_p=top_p,
+        min_p=min_p,
+        repeat_penalty=repeat_penalty,
+        seed=seed,
+        max_tokens=max_tokens,
+    )
+    options = LoadOptions(context_size=ctx_size, threads=threads)
+    invocation = Invocation.of(ctx, offline=offline, plain_http=plain_http)
+    words = prompt or []
+    chat = wants_chat(words)
+    # The prompt first: a mistake in it should not have to wait for a model to load.
+    text = "" if chat else read_prompt(words, invocation.output)
+    runnable = _find(invocation, model, pull)
+    options = runnable.fit(options)
+    with load(runnable.weights, options, debug=invocation.output.debug) as loaded:
+        if chat:
+            Chat(invocation.output, loaded, runnable, sampling, system).run()
+        else:
+            messages = [Message("system", system)] if system else []
+            messages.append(Message("user", text))
+            _answer(invocation.output, loaded, runnable.template.render(messages), sampling)
+
+
+def _find(invocation: Invocation, model: str, pull: PullPolicy) -> Runnable:
+    """Return what `model` means: a file when it looks like a path, else a model by its name."""
+    path = Path(model).expanduser()
+    if model.startswith(("/", "./", "../", "~")) or (model.endswith(".gguf") and path.exists()):
+        if not path.exists():
+            raise ModelNotFound(f"no such file: {model}")
+        return runnable_file(path)
+    return runnable_model(invocation.store, invocation.obtain(model, pull))
+
+
+def _answer(output: Output, loaded: LoadedModel, prompt: str, sampling: Sampling) -> None:
+    ended = True
+    with closing(loaded.generate(prompt, sampling)) as generation:
+        try:
+            for text, is_reasoning in split_reasoning(generation):
+                if is_reasoning:
+                    output.aside(text)
+                else:
+                    output.piece(text)
+                    ended = text.endswith("\n")
+        finally:
+            # Also when it was interrupted: what came is part of the answer, and ends as a line.
+            if not ended:
+                output.piece("\n")

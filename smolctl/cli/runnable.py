@@ -1,0 +1,82 @@
+"""What `run` needs of a model, whether it comes from the cache or is a bare file."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from smolctl.engine.chat_template import ChatTemplate, find_template
+from smolctl.model.gguf import read_file
+from smolctl.model.memory import largest_context
+from smolctl.store.files import model_files
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from smolctl.engine.llama import LoadOptions
+    from smolctl.model.gguf import GGUFHeader
+    from smolctl.store.store import Store, StoredModel
+
+
+@dataclass(frozen=True)
+class Runnable:
+    """A model that llama.cpp can load. `context_size` is what the artifact asks for, in tokens."""
+
+    name: str
+    weights: tuple[Path, ...]
+    header: GGUFHeader
+    template: ChatTemplate
+    context_size: int | None
+
+    def fit(self, options: LoadOptions) -> LoadOptions:
+        """Return `options` with the context size filled in where the person left it open.
+
+        It is the artifact's, else the model's own, and never more than fits in free memory: a
+        packaged context of 128 K tokens must not take the machine down.
+        """
+        if options.context_size is not None:
+            return options
+        wanted = self.context_size or self.header.context_length
+        if wanted is None:
+            return options
+        size = sum(path.stat().st_size for path in self.weights)
+        return replace(
+            options, context_size=largest_context(self.header, size, _free_memory(), wanted)
+        )
+
+
+def runnable_model(store: Store, model: StoredModel) -> Runnable:
+    """Return `model` ready to run. Raises `NotRunnable` and `IntegrityError` when it is not."""
+    artifact = store.artifact(model)
+    files = model_files(store, artifact)
+    name = store.familiar(model.names[0]) if model.names else model.id.short
+    return _runnable(name, files.weights, files.chat_template, artifact.config.context_size)
+
+
+def runnable_file(path: Path) -> Runnable:
+    """Return the bare GGUF file at `path` ready to run. Raises `NotRunnable` when it is not."""
+    return _runnable(path.name, (path,), None, None)
+
+
+def _runnable(
+    name: str, weights: tuple[Path, ...], template_layer: str | None, context_size: int | None
+) -> Runnable:
+    # Every shard's header is checked before llama.cpp sees the file: it trusts what it reads.
+    headers = [read_file(path) for path in weights]
+    first = headers[0]
+    template = find_template(template_layer, first)
+    return Runnable(name, weights, first, template, context_size)
+
+
+def _free_memory() -> int:
+    """Return the bytes of memory that can be had without pushing anything out, or a guess."""
+    try:
+        with open("/proc/meminfo", encoding="ascii") as file:  # noqa: PTH123
+            for line in file:
+                name, _, amount = line.partition(":")
+                if name == "MemAvailable":
+                    return int(amount.split()[0]) * 1024
+    except (OSError, ValueError):
+        pass  # no Linux; half of all there is, is a safe guess elsewhere
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
