@@ -51,15 +51,11 @@ class Artifact:
         """Raise `NotRunnable`, saying why, when llama.cpp cannot load this artifact."""
         if self.with_role(Role.WEIGHTS):
             return
-        foreign = self.with_role(Role.FOREIGN_WEIGHTS)
-        kind = self.config.format or (foreign[0].path.suffix.strip(".") if _named(foreign) else "")
-        if foreign or (kind and kind != "gguf"):
+        kind = self.config.format
+        if self.with_role(Role.FOREIGN_WEIGHTS) or kind not in (None, "gguf"):
             raise NotRunnable(
                 f"this model is packaged as {kind or 'another format'}, and llama.cpp runs GGUF",
                 hint="Look for a GGUF variant of it; `smolctl model inspect` shows the layers.",
             )
         raise NotRunnable("this artifact has no weights in it")
 
-
-def _named(layers: tuple[Layer, ...]) -> bool:
-    return bool(layers) and layers[0].path is not None
