@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import typer
-
 from smolctl.cli.invocation import Invocation
 from smolctl.cli.listing import Listed
-from smolctl.cli.options import JsonFlag, ModelArgument
 from smolctl.errors import SmolctlError
 from smolctl.model.gguf import ArrayFacts, GGUFHeader, read_file
 from smolctl.model.layer import Role
@@ -16,6 +13,9 @@ from smolctl.model.units import format_count, format_size, format_time
 from smolctl.store.files import model_files
 
 if TYPE_CHECKING:
+    import typer
+
+    from smolctl.cli.options import JsonFlag, ModelArgument
     from smolctl.model.artifact import Artifact
     from smolctl.store.store import Store, StoredModel
 
@@ -88,8 +88,9 @@ def _facts(
         "Context size": str(header.context_length or "-"),
     }
     # What the publisher left out, the GGUF header knows.
-    facts = [(label, (known.get(label) or value) if value == "-" else value)
-             for label, value in facts]
+    facts = [
+        (label, (known.get(label) or value) if value == "-" else value) for label, value in facts
+    ]
     tokenizer = header.tokenizer
     facts += [
         ("Layers", str(header.block_count or "-")),
@@ -97,7 +98,10 @@ def _facts(
         ("Heads", f"{header.head_count or '-'} ({header.head_count_kv or '-'} KV)"),
         ("Vocabulary", f"{header.vocabulary_size or '-'} ({tokenizer.model}/{tokenizer.pre})"),
         ("Chat template", _template_source(artifact, header)),
-        ("License", header.license or ("in its own layer" if _has(artifact, Role.LICENSE) else "-")),
+        (
+            "License",
+            header.license or ("in its own layer" if _has(artifact, Role.LICENSE) else "-"),
+        ),
     ]
     return facts
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from smolctl.cli.invocation import Invocation
 from smolctl.cli.listing import HEADERS, Listed
-from smolctl.cli.options import JsonFlag, QuietFlag
 from smolctl.errors import InvalidReference, SmolctlError
-from smolctl.store.store import Store, StoredModel
+
+if TYPE_CHECKING:
+    from smolctl.cli.options import JsonFlag, QuietFlag
+    from smolctl.store.store import Store, StoredModel
 
 EXAMPLES = (
     ("Everything that is here", "smolctl model ls"),

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from smolctl.cli.invocation import Invocation
 from smolctl.cli.options import JsonFlag, OfflineFlag, PlainHttpFlag, PullPolicy
 from smolctl.model.units import format_size
-from smolctl.store.store import StoredModel
+
+if TYPE_CHECKING:
+    from smolctl.store.store import StoredModel
 
 EXAMPLES = (
     ("The newest version of a model", "smolctl model pull ai/smollm2"),

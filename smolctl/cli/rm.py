@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from smolctl.cli.invocation import Invocation
-from smolctl.cli.options import JsonFlag, QuietFlag
 from smolctl.errors import SmolctlError
 from smolctl.model.units import format_size
-from smolctl.store.store import Removal
+
+if TYPE_CHECKING:
+    from smolctl.cli.options import JsonFlag, QuietFlag
+    from smolctl.store.store import Removal
 
 EXAMPLES = (
     ("Remove a model", "smolctl model rm ai/smollm2"),
@@ -21,9 +23,7 @@ EXAMPLES = (
 
 def command(
     ctx: typer.Context,
-    models: Annotated[
-        list[str], typer.Argument(metavar="MODEL", help="Names or IDs of models.")
-    ],
+    models: Annotated[list[str], typer.Argument(metavar="MODEL", help="Names or IDs of models.")],
     force: Annotated[
         bool, typer.Option("--force", "-f", help="By ID: also when it has several names.")
     ] = False,

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from contextlib import closing
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from smolctl.cli.chat import Chat
 from smolctl.cli.invocation import Invocation
 from smolctl.cli.options import OfflineFlag, PlainHttpFlag, PullFlag, PullPolicy
-from smolctl.cli.output import Output
 from smolctl.cli.prompt import read_prompt, wants_chat
 from smolctl.cli.reasoning import split_reasoning
 from smolctl.cli.runnable import Runnable, runnable_file, runnable_model
@@ -19,6 +18,9 @@ from smolctl.engine.chat_template import Message
 from smolctl.engine.llama import LoadedModel, LoadOptions, load
 from smolctl.engine.sampling import Sampling
 from smolctl.errors import ModelNotFound
+
+if TYPE_CHECKING:
+    from smolctl.cli.output import Output
 
 EXAMPLES = (
     ("Ask one question", 'smolctl model run ai/smollm2 "What is the capital of France?"'),

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import platform
 from importlib.metadata import PackageNotFoundError, version
-
-import typer
+from typing import TYPE_CHECKING
 
 from smolctl import __version__
 from smolctl.cli.invocation import Invocation
-from smolctl.cli.options import JsonFlag
+
+if TYPE_CHECKING:
+    import typer
+
+    from smolctl.cli.options import JsonFlag
 
 EXAMPLES = (("For a bug report", "smolctl version --json"),)
 

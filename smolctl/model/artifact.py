@@ -58,4 +58,3 @@ class Artifact:
                 hint="Look for a GGUF variant of it; `smolctl model inspect` shows the layers.",
             )
         raise NotRunnable("this artifact has no weights in it")
-

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
 
@@ -157,8 +158,10 @@ class RegistryClient(Registry):  # type: ignore[misc]  # oras ships without type
         challenge that cannot be met (`AccessDenied`) and a network that fails
         (`RegistryUnavailable`) are errors here.
         """
-        send = {"data": data, "headers": headers or {}, "json": json, "stream": stream}
-        response = self._follow(method, url, **send)
+        send = partial(
+            self._follow, method, url, headers or {}, data=data, json=json, stream=stream
+        )
+        response = send()
         if response.status_code == 401:
             challenge = Challenge.parse(response.headers.get("WWW-Authenticate", ""))
             if challenge is None:
@@ -166,11 +169,11 @@ class RegistryClient(Registry):  # type: ignore[misc]  # oras ships without type
             response.close()
             # Whatever was sent was missing, stale or for another repository: begin anew, once.
             self._authorization = self._meet(challenge)
-            response = self._follow(method, url, **send)
+            response = send()
         return response
 
     def _follow(
-        self, method: str, url: str, *, headers: dict[str, str], **send: Any
+        self, method: str, url: str, headers: dict[str, str], **send: Any
     ) -> requests.Response:
         origin = _origin(url)
         for _ in range(_MAXIMUM_REDIRECTS + 1):
@@ -178,7 +181,7 @@ class RegistryClient(Registry):  # type: ignore[misc]  # oras ships without type
             if self._authorization is not None and _origin(url) == origin:
                 sent["Authorization"] = self._authorization
             with self._network_errors():
-                response = self.session.request(
+                response: requests.Response = self.session.request(
                     method, url, headers=sent, allow_redirects=False, timeout=_TIMEOUT, **send
                 )
             location = response.headers.get("Location")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from smolctl.errors import ModelNotFound, StorageError
@@ -77,7 +78,7 @@ def pull(
     for _ in range(_COMMIT_ATTEMPTS):
         for blob in store.missing_blobs(manifest):
             progress.begin(blob)
-            if store.blobs.write(blob, lambda b=blob: _chunks(client, reference, b, progress)):
+            if store.blobs.write(blob, partial(_chunks, client, reference, blob, progress)):
                 fetched += blob.size
             progress.end(blob)
             if blob.digest == manifest.config.digest:

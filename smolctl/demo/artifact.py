@@ -1,0 +1,86 @@
+"""The demo model as a registry would hold it: one repository with three tags.
+
+`latest` and `…-Q4_K_M` are one artifact, `…-F16` the other, as on Docker Hub's `ai/smollm2`. The
+F16 file comes with the package; the quantized one is made from it by llama.cpp's own quantizer.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from importlib.resources import as_file, files
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from smolctl.engine.quantize import quantize
+from smolctl.model.config import ConfigSchema, ModelConfig
+from smolctl.model.descriptor import Descriptor
+from smolctl.model.gguf import read_file
+from smolctl.model.layer import FILE_PATH, GGUF_LAYER, LICENSE_LAYER
+from smolctl.model.manifest import Manifest
+from smolctl.model.reference import Reference
+from smolctl.model.units import format_count, format_size
+
+if TYPE_CHECKING:
+    from smolctl.store.store import Store
+
+REPOSITORY = "demo/smolctl-demo"
+"""The demo model's repository; its name says that it is not SmolLM2."""
+
+_F16_FILE = "smolctl-demo-F16.gguf"
+_LICENSE_FILE = "LICENSE.txt"
+_CREATED = datetime(2026, 11, 24, tzinfo=timezone.utc)
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One quantization of the demo model, and the tags that name it."""
+
+    quantization: str
+    tags: tuple[str, ...]
+
+
+F16 = Variant("F16", ("4M-F16",))
+Q4_K_M = Variant("Q4_K_M", ("4M-Q4_K_M", "latest"))
+
+
+def publish(store: Store) -> None:
+    """Put both variants of the demo model into `store`, under all their tags.
+
+    Takes a second or two: the quantizer runs. Raises `StorageError` and `NotRunnable`.
+    """
+    folder = files("smolctl.demo")
+    license_text = (folder / _LICENSE_FILE).read_bytes()
+    with as_file(folder / _F16_FILE) as original, TemporaryDirectory() as temporary:
+        quantized = Path(temporary) / "smolctl-demo-Q4_K_M.gguf"
+        quantize(original, quantized, Q4_K_M.quantization)
+        for variant, path in ((F16, original), (Q4_K_M, quantized)):
+            _publish_variant(store, variant, path, license_text)
+
+
+def _publish_variant(store: Store, variant: Variant, path: Path, license_text: bytes) -> None:
+    header = read_file(path)
+    content = path.read_bytes()
+    file_name = f"smolctl-demo-{variant.quantization}.gguf"
+    weights = Descriptor.of(content, GGUF_LAYER, {FILE_PATH: file_name})
+    terms = Descriptor.of(license_text, LICENSE_LAYER, {FILE_PATH: "LICENSE"})
+    config = ModelConfig(
+        schema=ConfigSchema.DOCKER_V01,
+        format="gguf",
+        architecture=header.architecture,
+        parameters=format_count(header.parameters),
+        quantization=header.quantization,
+        size=format_size(len(content)).replace(" ", ""),
+        context_size=header.context_length,
+        created=_CREATED,
+        gguf={"general.name": header.name or "smolctl demo model"},
+        diff_ids=(str(weights.digest), str(terms.digest)),
+    ).to_bytes()
+    described = Descriptor.of(config, ConfigSchema.DOCKER_V01.value)
+    store.prepare()
+    for descriptor, blob in ((weights, content), (terms, license_text), (described, config)):
+        store.blobs.write_bytes(descriptor, blob)
+    manifest = Manifest(described, (weights, terms)).to_bytes()
+    for tag in variant.tags:
+        store.commit(manifest, Reference("docker.io", REPOSITORY, tag))
