@@ -18,7 +18,6 @@ fi
 "$python" -m venv "$venv"
 pip="$venv/bin/python -m pip --disable-pip-version-check --quiet"
 
-# The two groups of pyproject.toml, read with Python's help: `pip install --group` is too new.
 if ! "$venv/bin/python" -c 'import llama_cpp' 2>/dev/null; then
     compiler=${CXX:-}
     for candidate in c++ g++ clang++; do

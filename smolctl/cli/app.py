@@ -102,6 +102,7 @@ class _Verbs(TyperGroup):
 
     def format_commands(self, ctx: Context, formatter: HelpFormatter) -> None:
         """Write the summaries from the table, so that help imports no verb."""
+        del ctx
         rows = [
             (name, command.get_short_help_str(80))
             for name, command in self.commands.items()

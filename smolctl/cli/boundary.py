@@ -23,6 +23,9 @@ _SIGPIPE_CODE = 141
 """What a shell reports for a command that SIGPIPE ended: what `yes | head -1` ends with."""
 
 
+_COMPLETION_VARIABLE = "_SMOLCTL_COMPLETE"
+
+
 class Terminated(BaseException):
     """SIGTERM arrived. Not an `Exception`, so that no code but the boundary's takes it."""
 
@@ -67,6 +70,10 @@ def _invoke(arguments: Sequence[str], output: Output) -> int:
 
     from smolctl.cli.app import application
 
+    if _COMPLETION_VARIABLE in os.environ:  # a shell asks what may come next
+        from typer.completion import completion_init
+
+        completion_init()
     try:
         result = application().main(
             list(arguments), prog_name="smolctl", standalone_mode=False, obj=output

@@ -6,6 +6,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 from smolctl.cli.reasoning import split_reasoning
+from smolctl.cli.runnable import render
 from smolctl.engine.chat_template import Message
 from smolctl.errors import NotRunnable
 
@@ -65,7 +66,7 @@ class Chat:
 
     def _turn(self, line: str) -> None:
         question = Message("user", line)
-        prompt = self._runnable.template.render([*self._messages, question])
+        prompt = render(self._loaded, self._runnable, [*self._messages, question])
         answer: list[str] = []
         try:
             with closing(self._loaded.generate(prompt, self._sampling)) as generation:

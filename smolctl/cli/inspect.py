@@ -51,8 +51,8 @@ def command(ctx: typer.Context, model: ModelArgument, as_json: JsonFlag = False)
         )
     if header is not None:
         output.line("GGUF metadata:")
-        for key, value in header.metadata.items():
-            output.line(f"  {key}: {_shown(value)}")
+        for key, item in header.metadata.items():
+            output.line(f"  {key}: {_shown(item)}")
 
 
 def _header(store: Store, artifact: Artifact) -> tuple[GGUFHeader | None, str | None]:
@@ -98,16 +98,17 @@ def _facts(
         ("Heads", f"{header.head_count or '-'} ({header.head_count_kv or '-'} KV)"),
         ("Vocabulary", f"{header.vocabulary_size or '-'} ({tokenizer.model}/{tokenizer.pre})"),
         ("Chat template", _template_source(artifact, header)),
-        (
-            "License",
-            header.license or ("in its own layer" if _has(artifact, Role.LICENSE) else "-"),
-        ),
+        ("License", header.license or _license_source(artifact)),
     ]
     return facts
 
 
 def _has(artifact: Artifact, role: Role) -> bool:
     return bool(artifact.with_role(role))
+
+
+def _license_source(artifact: Artifact) -> str:
+    return "in its own layer" if _has(artifact, Role.LICENSE) else "-"
 
 
 def _template_source(artifact: Artifact, header: GGUFHeader) -> str:
@@ -169,6 +170,6 @@ def _plain(value: Any) -> Any:
 
 def _shown(value: Any) -> str:
     if isinstance(value, ArrayFacts):
-        return f"{value.length} × {value.element_type}"
+        return f"{value.length} of {value.element_type}"
     text = " ".join(str(value).split())
     return text if len(text) <= _SHOWN_LENGTH else f"{text[:_SHOWN_LENGTH]}…"

@@ -11,7 +11,7 @@ from smolctl.cli.listing import HEADERS, Listed
 from smolctl.errors import InvalidReference, SmolctlError
 
 if TYPE_CHECKING:
-    from smolctl.cli.options import JsonFlag, QuietFlag
+    from smolctl.cli.options import JsonFlag, QuietFlag, local_models
     from smolctl.store.store import Store, StoredModel
 
 EXAMPLES = (
@@ -24,7 +24,12 @@ EXAMPLES = (
 def command(
     ctx: typer.Context,
     model: Annotated[
-        str | None, typer.Argument(metavar="[MODEL]", help="Only this model, or this repository.")
+        str | None,
+        typer.Argument(
+            metavar="[MODEL]",
+            help="Only this model, or this repository.",
+            autocompletion=local_models,
+        ),
     ] = None,
     as_json: JsonFlag = False,
     quiet: QuietFlag = False,

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from enum import Enum
 from typing import Annotated
 
 import typer
+
+from smolctl.errors import SmolctlError
 
 
 class PullPolicy(str, Enum):
@@ -17,8 +20,26 @@ class PullPolicy(str, Enum):
     never = "never"
 
 
+def local_models(incomplete: str) -> list[str]:
+    """Return the names that are here and begin with `incomplete`, for the shell's completion."""
+    from smolctl.settings import Settings
+    from smolctl.store.store import Store
+
+    try:
+        store = Store(Settings.from_environment(os.environ).home)
+        names = [store.familiar(tag) for model in store.models() for tag in model.tags]
+    except SmolctlError:
+        return []  # a completion has nowhere to say what is wrong
+    return [name for name in names if name.startswith(incomplete)]
+
+
 ModelArgument = Annotated[
-    str, typer.Argument(metavar="MODEL", help="A name (ai/smollm2:360M-F16) or a model ID.")
+    str,
+    typer.Argument(
+        metavar="MODEL",
+        help="A name (ai/smollm2:360M-F16) or a model ID.",
+        autocompletion=local_models,
+    ),
 ]
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 QuietFlag = Annotated[bool, typer.Option("--quiet", "-q", help="Print only IDs.")]

@@ -11,7 +11,7 @@ from smolctl.errors import SmolctlError
 from smolctl.model.units import format_size
 
 if TYPE_CHECKING:
-    from smolctl.cli.options import JsonFlag, QuietFlag
+    from smolctl.cli.options import JsonFlag, QuietFlag, local_models
     from smolctl.store.store import Removal
 
 EXAMPLES = (
@@ -23,7 +23,12 @@ EXAMPLES = (
 
 def command(
     ctx: typer.Context,
-    models: Annotated[list[str], typer.Argument(metavar="MODEL", help="Names or IDs of models.")],
+    models: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="MODEL", help="Names or IDs of models.", autocompletion=local_models
+        ),
+    ],
     force: Annotated[
         bool, typer.Option("--force", "-f", help="By ID: also when it has several names.")
     ] = False,

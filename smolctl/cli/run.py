@@ -10,10 +10,10 @@ import typer
 
 from smolctl.cli.chat import Chat
 from smolctl.cli.invocation import Invocation
-from smolctl.cli.options import OfflineFlag, PlainHttpFlag, PullFlag, PullPolicy
+from smolctl.cli.options import OfflineFlag, PlainHttpFlag, PullFlag, PullPolicy, local_models
 from smolctl.cli.prompt import read_prompt, wants_chat
 from smolctl.cli.reasoning import split_reasoning
-from smolctl.cli.runnable import Runnable, runnable_file, runnable_model
+from smolctl.cli.runnable import Runnable, render, runnable_file, runnable_model
 from smolctl.engine.chat_template import Message
 from smolctl.engine.llama import LoadedModel, LoadOptions, load
 from smolctl.engine.sampling import Sampling
@@ -34,7 +34,12 @@ EXAMPLES = (
 def command(
     ctx: typer.Context,
     model: Annotated[
-        str, typer.Argument(metavar="MODEL", help="A name, a model ID, or a path: ./model.gguf")
+        str,
+        typer.Argument(
+            metavar="MODEL",
+            help="A name, a model ID, or a path: ./model.gguf",
+            autocompletion=local_models,
+        ),
     ],
     prompt: Annotated[
         list[str] | None,
@@ -51,7 +56,8 @@ def command(
         float, typer.Option("--top-p", help="Choose among the likeliest that sum up to this.")
     ] = Sampling.top_p,
     min_p: Annotated[
-        float, typer.Option("--min-p", help="Leave out tokens less likely than this × the best.")
+        float,
+        typer.Option("--min-p", help="Leave out tokens below this share of the best."),
     ] = Sampling.min_p,
     repeat_penalty: Annotated[
         float, typer.Option("--repeat-penalty", help="Above 1: make repetition less likely.")
@@ -99,7 +105,7 @@ def command(
         else:
             messages = [Message("system", system)] if system else []
             messages.append(Message("user", text))
-            _answer(invocation.output, loaded, runnable.template.render(messages), sampling)
+            _answer(invocation.output, loaded, render(loaded, runnable, messages), sampling)
 
 
 def _find(invocation: Invocation, model: str, pull: PullPolicy) -> Runnable:

@@ -7,14 +7,17 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from smolctl.engine.chat_template import ChatTemplate, find_template
+from smolctl.errors import InvalidGGUF, NotRunnable
 from smolctl.model.gguf import read_file
-from smolctl.model.memory import largest_context
+from smolctl.model.memory import CONTEXT_STEP, largest_context
 from smolctl.store.files import model_files
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
-    from smolctl.engine.llama import LoadOptions
+    from smolctl.engine.chat_template import Message
+    from smolctl.engine.llama import LoadedModel, LoadOptions
     from smolctl.model.gguf import GGUFHeader
     from smolctl.store.store import Store, StoredModel
 
@@ -33,17 +36,20 @@ class Runnable:
         """Return `options` with the context size filled in where the person left it open.
 
         It is the artifact's, else the model's own, and never more than fits in free memory: a
-        packaged context of 128 K tokens must not take the machine down.
+        packaged context of 128 K tokens must not take the machine down. Raises `NotRunnable`
+        when the person asked for one that does not fit.
         """
-        if options.context_size is not None:
-            return options
-        wanted = self.context_size or self.header.context_length
+        wanted = options.context_size or self.context_size or self.header.context_length
         if wanted is None:
             return options
         size = sum(path.stat().st_size for path in self.weights)
-        return replace(
-            options, context_size=largest_context(self.header, size, _free_memory(), wanted)
-        )
+        fits = min(wanted, largest_context(self.header, size, _free_memory(), _rounded_up(wanted)))
+        if options.context_size is not None and fits < options.context_size:
+            raise NotRunnable(
+                f"a context of {options.context_size} tokens does not fit in memory",
+                hint=f"--ctx-size {fits} is the largest that does.",
+            )
+        return replace(options, context_size=fits)
 
 
 def runnable_model(store: Store, model: StoredModel) -> Runnable:
@@ -59,14 +65,28 @@ def runnable_file(path: Path) -> Runnable:
     return _runnable(path.name, (path,), None, None)
 
 
+def render(loaded: LoadedModel, runnable: Runnable, messages: Sequence[Message]) -> str:
+    """Return `messages` as the text that the model expects, its reply to follow."""
+    return runnable.template.render(
+        messages, bos_token=loaded.bos_token, eos_token=loaded.eos_token
+    )
+
+
 def _runnable(
     name: str, weights: tuple[Path, ...], template_layer: str | None, context_size: int | None
 ) -> Runnable:
     # Every shard's header is checked before llama.cpp sees the file: it trusts what it reads.
-    headers = [read_file(path) for path in weights]
+    try:
+        headers = [read_file(path) for path in weights]
+    except InvalidGGUF as error:
+        raise InvalidGGUF(f"{name}: {error.message}", hint=error.hint) from None
     first = headers[0]
-    template = find_template(template_layer, first)
+    template = find_template(template_layer, first.chat_template)
     return Runnable(name, weights, first, template, context_size)
+
+
+def _rounded_up(tokens: int) -> int:
+    return -(-tokens // CONTEXT_STEP) * CONTEXT_STEP
 
 
 def _free_memory() -> int:

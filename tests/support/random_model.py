@@ -1,0 +1,113 @@
+"""GGUF files of the llama architecture with random weights: real to llama.cpp, and meaningless."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import gguf
+import numpy as np
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+CHATML = (
+    "{% for message in messages %}<|im_start|>{{ message['role'] }}\n"
+    "{{ message['content'] }}<|im_end|>\n{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+SPECIAL = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """The sizes of a model. Heads are `width // heads` wide."""
+
+    layers: int = 1
+    width: int = 64
+    heads: int = 2
+    kv_heads: int = 1
+    feed_forward: int = 128
+    vocabulary: int = len(SPECIAL) + 256
+    context: int = 512
+
+
+TINY = Geometry()
+SMOLLM2_360M = Geometry(
+    layers=32, width=960, heads=15, kv_heads=5, feed_forward=2560, vocabulary=49152, context=8192
+)
+
+
+def write_random_model(
+    path: Path,
+    geometry: Geometry = TINY,
+    *,
+    seed: int = 0,
+    chat_template: str | None = CHATML,
+    architecture: str = "llama",
+) -> Path:
+    """Write a model of `geometry` to `path`, F16 matrices and tied embeddings; returns `path`."""
+    random = np.random.default_rng(seed)
+    writer = gguf.GGUFWriter(path, architecture)
+    writer.add_name("random")
+    writer.add_context_length(geometry.context)
+    writer.add_embedding_length(geometry.width)
+    writer.add_block_count(geometry.layers)
+    writer.add_feed_forward_length(geometry.feed_forward)
+    writer.add_head_count(geometry.heads)
+    writer.add_head_count_kv(geometry.kv_heads)
+    writer.add_layer_norm_rms_eps(1e-5)
+    writer.add_rope_dimension_count(geometry.width // geometry.heads)
+    writer.add_file_type(gguf.LlamaFileType.MOSTLY_F16)
+    _add_tokenizer(writer, geometry.vocabulary)
+    if chat_template is not None:
+        writer.add_chat_template(chat_template)
+
+    def matrix(name: str, rows: int, columns: int) -> None:
+        scale = columns**-0.5
+        values = random.standard_normal((rows, columns), dtype=np.float32) * scale
+        writer.add_tensor(name, values.astype(np.float16))
+
+    width, kv_width = geometry.width, geometry.width // geometry.heads * geometry.kv_heads
+    matrix("token_embd.weight", geometry.vocabulary, width)
+    for layer in range(geometry.layers):
+        writer.add_tensor(f"blk.{layer}.attn_norm.weight", np.ones(width, np.float32))
+        writer.add_tensor(f"blk.{layer}.ffn_norm.weight", np.ones(width, np.float32))
+        matrix(f"blk.{layer}.attn_q.weight", width, width)
+        matrix(f"blk.{layer}.attn_k.weight", kv_width, width)
+        matrix(f"blk.{layer}.attn_v.weight", kv_width, width)
+        matrix(f"blk.{layer}.attn_output.weight", width, width)
+        matrix(f"blk.{layer}.ffn_gate.weight", geometry.feed_forward, width)
+        matrix(f"blk.{layer}.ffn_up.weight", geometry.feed_forward, width)
+        matrix(f"blk.{layer}.ffn_down.weight", width, geometry.feed_forward)
+    writer.add_tensor("output_norm.weight", np.ones(width, np.float32))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return path
+
+
+def _add_tokenizer(writer: gguf.GGUFWriter, size: int) -> None:
+    """Add a byte-level vocabulary: special tokens, the 256 bytes, then fillers nothing makes."""
+    letters = list(_byte_letters())
+    tokens = [*SPECIAL, *letters]
+    tokens += [f"<|filler-{number}|>" for number in range(size - len(tokens))]
+    kinds = [gguf.TokenType.CONTROL] * len(SPECIAL) + [gguf.TokenType.NORMAL] * 256
+    kinds += [gguf.TokenType.UNUSED] * (size - len(kinds))
+    writer.add_tokenizer_model("gpt2")
+    writer.add_tokenizer_pre("smollm")
+    writer.add_token_list(tokens)
+    writer.add_token_types(kinds)
+    writer.add_token_merges([f"{letters[0]} {letters[1]}"])
+    writer.add_bos_token_id(1)
+    writer.add_eos_token_id(2)
+    writer.add_unk_token_id(0)
+    writer.add_add_bos_token(False)
+
+
+def _byte_letters() -> list[str]:
+    """Return the letter that byte-level BPE writes each of the 256 bytes as (GPT-2's table)."""
+    shown = {*range(ord("!"), ord("~") + 1), *range(0xA1, 0xAD), *range(0xAE, 0x100)}
+    hidden = iter(range(256, 512))
+    return [chr(byte) if byte in shown else chr(next(hidden)) for byte in range(256)]
