@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from typer.completion import get_completion_script
+from typer.completion import get_completion_script  # type: ignore[attr-defined] # no __all__
 
 FOLDER = Path(__file__).parent.parent / "completions"
 SCRIPTS = {

@@ -71,7 +71,7 @@ def _invoke(arguments: Sequence[str], output: Output) -> int:
     from smolctl.cli.app import application
 
     if _COMPLETION_VARIABLE in os.environ:  # a shell asks what may come next
-        from typer.completion import completion_init
+        from typer.completion import completion_init  # type: ignore[attr-defined] # no __all__
 
         completion_init()
     try:

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -18,8 +19,6 @@ from smolctl.model.reference import Reference
 from smolctl.store.store import Store
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from smolctl.cli.output import Output
 
 EXAMPLES = (
@@ -52,8 +51,8 @@ def command(
     """Pull, list and run a small demo model from a registry on loopback.
 
     Needs no network: the model comes with smolctl, and is served by a registry that this command
-    starts and stops. The cache it uses is its own, not yours. The model is a demo model of four
-    million parameters; it knows a few hundred facts, and nothing else.
+    starts and stops. The cache it uses is its own, not yours. The model is a demo model of
+    three and a half million parameters; it knows a few hundred facts, and nothing else.
     """
     # Imported here: `--help` needs neither a web server nor llama.cpp.
     from smolctl.demo.artifact import REPOSITORY, publish

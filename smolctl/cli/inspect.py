@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import typer
+
 from smolctl.cli.invocation import Invocation
 from smolctl.cli.listing import Listed
+from smolctl.cli.options import JsonFlag, ModelArgument
 from smolctl.errors import SmolctlError
 from smolctl.model.gguf import ArrayFacts, GGUFHeader, read_file
 from smolctl.model.layer import Role
@@ -13,9 +16,6 @@ from smolctl.model.units import format_count, format_size, format_time
 from smolctl.store.files import model_files
 
 if TYPE_CHECKING:
-    import typer
-
-    from smolctl.cli.options import JsonFlag, ModelArgument
     from smolctl.model.artifact import Artifact
     from smolctl.store.store import Store, StoredModel
 

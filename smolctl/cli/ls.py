@@ -8,10 +8,10 @@ import typer
 
 from smolctl.cli.invocation import Invocation
 from smolctl.cli.listing import HEADERS, Listed
+from smolctl.cli.options import JsonFlag, QuietFlag, local_models
 from smolctl.errors import InvalidReference, SmolctlError
 
 if TYPE_CHECKING:
-    from smolctl.cli.options import JsonFlag, QuietFlag, local_models
     from smolctl.store.store import Store, StoredModel
 
 EXAMPLES = (

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from smolctl.cli.invocation import Invocation
+from smolctl.cli.options import JsonFlag, QuietFlag, local_models
 from smolctl.errors import SmolctlError
 from smolctl.model.units import format_size
 
 if TYPE_CHECKING:
-    from smolctl.cli.options import JsonFlag, QuietFlag, local_models
     from smolctl.store.store import Removal
 
 EXAMPLES = (

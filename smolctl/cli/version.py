@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 from smolctl import __version__
 from smolctl.cli.invocation import Invocation
+from smolctl.cli.options import JsonFlag
 
 if TYPE_CHECKING:
     import typer
 
-    from smolctl.cli.options import JsonFlag
 
 EXAMPLES = (("For a bug report", "smolctl version --json"),)
 

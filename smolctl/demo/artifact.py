@@ -41,8 +41,8 @@ class Variant:
     tags: tuple[str, ...]
 
 
-F16 = Variant("F16", ("4M-F16",))
-Q4_K_M = Variant("Q4_K_M", ("4M-Q4_K_M", "latest"))
+F16 = Variant("F16", ("3.5M-F16",))
+Q4_K_M = Variant("Q4_K_M", ("3.5M-Q4_K_M", "latest"))
 
 
 def publish(store: Store) -> None:

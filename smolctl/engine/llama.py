@@ -65,17 +65,19 @@ def load(
     log.forget_complaints()
     lib.llama_backend_init()
     paths = (ctypes.c_char_p * len(weights))(*(os.fsencode(path) for path in weights))
-    model = lib.llama_model_load_from_splits(paths, len(weights), lib.llama_model_default_params())
+    parameters = lib.llama_model_default_params()
+    parameters.use_extra_bufts = _may_repack(lib)
+    model = lib.llama_model_load_from_splits(paths, len(weights), parameters)
     if not model:
         raise _refusal("llama.cpp cannot load the model")
     if not lib.llama_model_has_decoder(model) or lib.llama_model_has_encoder(model):
         lib.llama_model_free(model)
         raise NotRunnable("this model does not generate text")
-    parameters = lib.llama_context_default_params()
-    parameters.n_ctx = options.context_size or 0
-    parameters.n_batch = parameters.n_ubatch = _BATCH_TOKENS
-    parameters.n_threads = parameters.n_threads_batch = options.threads or _cores()
-    context = lib.llama_init_from_model(model, parameters)
+    settings = lib.llama_context_default_params()
+    settings.n_ctx = options.context_size or 0
+    settings.n_batch = settings.n_ubatch = _BATCH_TOKENS
+    settings.n_threads = settings.n_threads_batch = options.threads or _cores()
+    context = lib.llama_init_from_model(model, settings)
     if not context:
         lib.llama_model_free(model)
         raise _refusal("llama.cpp cannot make a context", "A smaller --ctx-size needs less memory.")
@@ -229,6 +231,16 @@ class LoadedModel:
 
     def _token_text(self, token: int) -> str:
         return self._piece(token, special=True).decode(errors="replace") if token >= 0 else ""
+
+
+def _may_repack(lib: Any) -> bool:
+    """Whether llama.cpp may keep weights rearranged for this processor (`use_extra_bufts`).
+
+    Not where that means AMX: GCC 12 optimizes most of the tile configuration away that ggml
+    loads (the intrinsic declares that it reads eight bytes of it), and the first batch of a
+    model in Q4_0, Q4_K, Q6_K or Q8_0 ends the process with a segmentation fault.
+    """
+    return b"AMX_INT8 = 1" not in lib.llama_print_system_info()
 
 
 def _cores() -> int:

@@ -37,6 +37,11 @@ class Artifact:
         """Return the layers of `role`, in the manifest's order (for weights: shard order)."""
         return tuple(layer for layer in self.layers if layer.role is role)
 
+    def diff_id(self, layer: Layer) -> str | None:
+        """Return the digest of the uncompressed `layer` that the config promises, if it does."""
+        known = zip(self.manifest.layers, self.config.diff_ids, strict=False)
+        return next((diff for blob, diff in known if blob is layer.descriptor), None)
+
     @property
     def size(self) -> int:
         """Bytes in all blobs, each counted once."""

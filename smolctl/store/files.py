@@ -36,18 +36,18 @@ def model_files(store: Store, artifact: Artifact) -> ModelFiles:
     missing or its size is wrong.
     """
     artifact.check_runnable()
-    diff_ids = dict(zip(artifact.layers, artifact.config.diff_ids, strict=False))
     weights = tuple(
         path
         for layer in artifact.with_role(Role.WEIGHTS)
-        for path in _files(store, layer, diff_ids.get(layer), ".gguf")
+        for path in _files(store, layer, artifact.diff_id(layer), ".gguf")
     )
     if not weights:
         raise NotRunnable("the model's archives hold no GGUF file")
     templates = artifact.with_role(Role.CHAT_TEMPLATE)
     template = None
     if templates:
-        path = next(_files(store, templates[0], diff_ids.get(templates[0]), ".jinja"), None)
+        diff_id = artifact.diff_id(templates[0])
+        path = next(_files(store, templates[0], diff_id, ".jinja"), None)
         template = _read_template(path) if path else None
     return ModelFiles(weights, template)
 
