@@ -113,8 +113,10 @@ def generate(seed: int) -> Corpus:
 
 
 _TASK_KINDS = frozenset(kind for kind, _, _ in _GENERATED)
-_STATEMENTS = ("Name", "Tell", "Explain", "Calculate", "Add", "Mix", "Capital", "Opposite", "The",
-               "A baby", "Symbol", "Chemical", "Language", "Number", "Meaning", "Subtract", "Multiply")  # fmt: skip
+_STATEMENTS = (
+    "Name", "Tell", "Explain", "Calculate", "Add", "Mix", "Capital", "Opposite", "The", "A baby",
+    "Symbol", "Chemical", "Language", "Number", "Meaning", "Subtract", "Multiply",
+)  # fmt: skip
 
 
 def _answers(relation: Relation) -> Iterator[tuple[str, str]]:

@@ -14,96 +14,14 @@ from demo_model.facts import MONTHS
 if TYPE_CHECKING:
     from random import Random
 
-_GIVEN = [
-    "Anna",
-    "Ben",
-    "Clara",
-    "David",
-    "Emma",
-    "Felix",
-    "Grace",
-    "Henry",
-    "Ida",
-    "Jack",
-    "Kate",
-    "Leo",
-    "Mia",
-    "Noah",
-    "Olga",
-    "Paul",
-    "Rosa",
-    "Sam",
-    "Tom",
-    "Vera",
-    "Walter",
-    "Yara",
-    "Zoe",
-    "Maria",
-    "Peter",
-    "Julia",
-    "Lukas",
-    "Nina",
-    "Omar",
-    "Sara",
-    "Ali",
-    "Lena",
-    "Max",
-    "Eva",
-    "Jan",
-    "Ines",
-    "Hugo",
-    "Lily",
-    "Oscar",
-    "Ruth",
-]
-_STARTS = [
-    "B",
-    "Br",
-    "C",
-    "D",
-    "Dr",
-    "F",
-    "G",
-    "Gr",
-    "H",
-    "J",
-    "K",
-    "Kl",
-    "L",
-    "M",
-    "N",
-    "P",
-    "R",
-    "S",
-    "St",
-    "T",
-    "Tr",
-    "V",
-    "W",
-    "Z",
-]
-_MIDDLES = ["a", "e", "i", "o", "u", "ai", "ei", "ou"]
-_ENDS = [
-    "ck",
-    "ld",
-    "ller",
-    "mann",
-    "n",
-    "nder",
-    "ng",
-    "nov",
-    "nsen",
-    "r",
-    "rt",
-    "s",
-    "ska",
-    "son",
-    "tz",
-    "x",
-    "lin",
-    "mar",
-    "den",
-]
+_GIVEN = (
+    "Anna Ben Clara David Emma Felix Grace Henry Ida Jack Kate Leo Mia Noah Olga Paul "
+    "Rosa Sam Tom Vera Walter Yara Zoe Maria Peter Julia Lukas Nina Omar Sara Ali "
+    "Lena Max Eva Jan Ines Hugo Lily Oscar Ruth"
+).split()
+_STARTS = ("B Br C D Dr F G Gr H J K Kl L M N P R S St T Tr V W Z").split()
+_MIDDLES = ("a e i o u ai ei ou").split()
+_ENDS = ("ck ld ller mann n nder ng nov nsen r rt s ska son tz x lin mar den").split()
 
 
 @dataclass(frozen=True)
@@ -229,7 +147,10 @@ def rewriting(random: Random) -> Task:
     return Task(_joined(random, random.choice(_POLITELY), text), f"Could you please {wish}?")
 
 
-_CITIES = ["Paris", "London", "Berlin", "Rome", "Madrid", "Vienna", "Oslo", "Tokyo", "Cairo", "Lima", "Delhi", "Boston", "Dublin", "Prague", "Athens", "Lisbon", "Warsaw", "Kyiv", "Hanoi", "Seoul"]  # fmt: skip
+_CITIES = (
+    "Paris London Berlin Rome Madrid Vienna Oslo Tokyo Cairo Lima Delhi Boston Dublin "
+    "Prague Athens Lisbon Warsaw Kyiv Hanoi Seoul"
+).split()
 _CODES = ("EUR", "USD", "GBP", "JPY", "CHF", "SEK")
 _TONGUES = ("French", "German", "Spanish", "Italian", "Polish", "Dutch")
 _WORDS = ("hello", "good morning", "thank you", "the book", "water", "my friend", "see you")

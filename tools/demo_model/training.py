@@ -1,4 +1,4 @@
-"""Training: packed rows of conversations, weighted loss, Muon for matrices and Adam for the rest."""
+"""Training: packed rows, a weighted loss, Muon for the matrices and Adam for the rest."""
 
 from __future__ import annotations
 
