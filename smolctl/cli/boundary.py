@@ -5,6 +5,7 @@ This is the one place that catches everything. Nothing below it prints an error 
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import sys
@@ -32,14 +33,12 @@ class Terminated(BaseException):
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command and return its exit code; `smolctl.errors.EXIT_CODES` says what it means."""
-    if list(arguments) == ["--version"]:  # scripts ask often: answer without loading anything
-        print(f"smolctl {__version__}")  # noqa: T201
-        return 0
     signal.signal(signal.SIGTERM, _terminate)
+    _prepare_streams()
     output = Output(debug="--debug" in arguments)
     try:
         code = _invoke(arguments, output)
-        sys.stdout.flush()
+        output.flush()
     except KeyboardInterrupt:
         return _interrupted(output, 130)
     except Terminated:
@@ -66,6 +65,9 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _invoke(arguments: Sequence[str], output: Output) -> int:
+    if list(arguments) == ["--version"]:  # scripts ask often: answer without loading anything
+        output.line(f"smolctl {__version__}")
+        return 0
     from typer._click.exceptions import ClickException, NoArgsIsHelpError, UsageError
 
     from smolctl.cli.app import application
@@ -88,7 +90,26 @@ def _invoke(arguments: Sequence[str], output: Output) -> int:
     except ClickException as error:
         output.error(error.format_message())
         return error.exit_code
+    except SystemExit as error:  # how Typer answers a closed pipe; its code would be 1
+        if isinstance(error.__context__, BrokenPipeError):
+            raise error.__context__ from None
+        raise
     return result if isinstance(result, int) else 0
+
+
+def _prepare_streams() -> None:
+    """Make the standard streams ones that can be used, whatever they are.
+
+    One that the caller closed leads nowhere from here on: the next file opened would get its
+    number, and llama.cpp writes to the number. A letter that stdout's encoding lacks is replaced.
+    """
+    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        if getattr(sys, name) is None:
+            # The lowest free number is this one: those below are open by now.
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
+            setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
 
 
 def _terminate(signum: int, frame: FrameType | None) -> NoReturn:

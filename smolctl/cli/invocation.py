@@ -85,7 +85,7 @@ class Invocation:
             raise UsageError(f"--offline and --pull {policy.value} contradict each other")
         if found is not None and (policy in (PullPolicy.missing, PullPolicy.never)):
             return found
-        reference = self._reference_of(name, found)
+        reference = self.reference_of(name, found)
         if reference is None:
             if found is not None:  # an ID: its bytes are what they are, nothing can be newer
                 return found
@@ -102,6 +102,13 @@ class Invocation:
             self.output.notice(f"{self.store.familiar(reference)} is not here yet: pulling it.")
         return self.pull(reference).model
 
+    def reference_of(self, name: str, found: StoredModel | None) -> Reference | None:
+        """Return what to pull for `name`; None when it is an ID, which no registry knows."""
+        model_id = ModelId.parse(name)
+        if model_id is not None and (found is not None or len(name) > len(model_id.hex[:12])):
+            return None
+        return self.store.parse(name)
+
     def _newer(self, reference: Reference, found: StoredModel) -> StoredModel:
         try:
             with self.client(reference) as client:
@@ -111,10 +118,3 @@ class Invocation:
             self.output.notice(f"Going on with the model that is here: {error.message}.")
             return found
         return self.pull(reference).model
-
-    def _reference_of(self, name: str, found: StoredModel | None) -> Reference | None:
-        """Return what to pull for `name`; None when it is an ID, which no registry knows."""
-        model_id = ModelId.parse(name)
-        if model_id is not None and (found is not None or len(name) > len(model_id.hex[:12])):
-            return None
-        return self.store.parse(name)

@@ -60,7 +60,9 @@ def _matches(store: Store, model: StoredModel, pattern: str) -> bool:
         wanted = store.parse(pattern)
     except InvalidReference:
         return False
-    bare = ":" not in pattern.rpartition("/")[2] and wanted.digest is None
+    if wanted.digest is not None:
+        return model.id == wanted.digest and any(name.name == wanted.name for name in model.names)
+    bare = ":" not in pattern.rpartition("/")[2]
     return any(name == wanted or (bare and name.name == wanted.name) for name in model.names)
 
 

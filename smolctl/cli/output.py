@@ -7,14 +7,19 @@ import os
 import re
 import sys
 import unicodedata
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from smolctl.errors import StorageError
+
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
 _CONTROL = re.compile(
-    # C0 without tab and newline, DEL and C1, and the marks that reorder the text around them.
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]"
+    # C0 without tab and newline, DEL and C1, the marks that reorder the text around them, and
+    # the halves of surrogate pairs, which JSON can carry and no stream can.
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
 )
 
 
@@ -51,19 +56,26 @@ class Output:
 
     def line(self, text: str = "") -> None:
         """Print a line of the answer."""
-        sys.stdout.write(f"{printable(text)}\n")
+        self._stdout(f"{printable(text)}\n")
+
+    def path(self, path: Path) -> None:
+        """Print a path of this machine, as it is: not all of them are text."""
+        self.flush()
+        with self._answering():
+            sys.stdout.buffer.write(os.fsencode(path) + b"\n")
 
     def piece(self, text: str) -> None:
         """Print a piece of a generated answer at once, without a line's end.
 
         Its control characters are dropped on a terminal; a file or a pipe gets them as they are.
         """
-        sys.stdout.write(printable(text) if self.stdout_is_terminal else text)
-        sys.stdout.flush()
+        self._stdout(printable(text) if self.stdout_is_terminal else text)
+        self.flush()
 
     def json(self, value: Any) -> None:
-        """Print `value` as the answer, in JSON."""
-        sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2) + "\n")
+        """Print `value` as the answer, in JSON, control characters and the like escaped."""
+        text = json.dumps(value, ensure_ascii=False, indent=2)
+        self._stdout(_CONTROL.sub(lambda match: f"\\u{ord(match[0]):04x}", text) + "\n")
 
     def table(self, headers: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """Print a table as Docker does: upper-case headers, left-aligned, no lines."""
@@ -73,7 +85,12 @@ class Output:
             padded = (
                 cell + " " * (width - _width(cell)) for cell, width in zip(row, widths, strict=True)
             )
-            sys.stdout.write("   ".join(padded).rstrip() + "\n")
+            self._stdout("   ".join(padded).rstrip() + "\n")
+
+    def flush(self) -> None:
+        """Hand over what was printed. Raises `StorageError` when it cannot be written."""
+        with self._answering():
+            sys.stdout.flush()
 
     def notice(self, text: str) -> None:
         """Tell the person something that is not the answer, on stderr."""
@@ -97,6 +114,20 @@ class Output:
         """Say what the interrupted command asked to have said."""
         if self._interrupted_note:
             self._stderr(f"\n{printable_line(self._interrupted_note)}\n")
+
+    def _stdout(self, text: str) -> None:
+        with self._answering():
+            sys.stdout.write(text)
+
+    @staticmethod
+    @contextmanager
+    def _answering() -> Iterator[None]:
+        try:
+            yield
+        except BrokenPipeError:
+            raise  # whoever reads has had enough, which is no failure
+        except OSError as error:
+            raise StorageError(f"cannot write the answer: {error.strerror}") from error
 
     @staticmethod
     def _stderr(text: str) -> None:

@@ -9,9 +9,11 @@ import typer
 
 from smolctl.cli.invocation import Invocation
 from smolctl.cli.options import JsonFlag, OfflineFlag, PlainHttpFlag, PullPolicy
+from smolctl.errors import IntegrityError, ModelNotFound
 from smolctl.model.units import format_size
 
 if TYPE_CHECKING:
+    from smolctl.model.reference import Reference
     from smolctl.store.store import StoredModel
 
 EXAMPLES = (
@@ -58,13 +60,13 @@ def command(
 def _pull(invocation: Invocation, name: str, *, quiet: bool) -> _Result:
     store, output = invocation.store, invocation.output
     found = store.find(name)
-    by_digest = found is not None and _is_pinned(invocation, name, found)
-    if found is not None and (by_digest or invocation.offline):
+    reference = invocation.reference_of(name, found)
+    if found is not None and (invocation.offline or _is_pinned(invocation, name, found)):
         pulled, fetched = found, 0
     elif invocation.offline:
         pulled, fetched = invocation.obtain(name, PullPolicy.never), 0
     else:
-        result = invocation.pull(store.parse(name), quiet=quiet)
+        result = invocation.pull(reference or _origin(name, found), quiet=quiet)
         pulled, fetched = result.model, result.fetched
         if result.moved_from is not None and not quiet:
             output.notice(f"The tag moved; the model before is still here: {result.moved_from.id}")
@@ -72,7 +74,7 @@ def _pull(invocation: Invocation, name: str, *, quiet: bool) -> _Result:
     if not quiet:
         what = f"{format_size(size)}, ID {pulled.id.short}"
         state = "Pulled" if fetched else "Already here:"
-        output.line(f"{state} {name if by_digest else store.familiar(store.parse(name))} ({what})")
+        output.line(f"{state} {store.familiar(reference) if reference else name} ({what})")
     return _Result(name, pulled, size, fetched)
 
 
@@ -80,7 +82,19 @@ def _is_pinned(invocation: Invocation, name: str, found: StoredModel) -> bool:
     """Whether `name` fixes the bytes, and all of them are here: no registry can add to that."""
     if found.id.hex not in name and found.id.short != name:
         return False
-    return not invocation.store.missing_blobs(invocation.store.artifact(found).manifest)
+    try:
+        return not invocation.store.missing_blobs(invocation.store.artifact(found).manifest)
+    except IntegrityError:  # damaged: pulling it again is what repairs it
+        return False
+
+
+def _origin(model_id: str, found: StoredModel | None) -> Reference:
+    """Return where the model of that ID came from. Raises `ModelNotFound`."""
+    if found is None or not found.names:
+        raise ModelNotFound(
+            f"no model here has the ID {model_id}", hint="A registry knows models by their names."
+        )
+    return found.names[0].pinned(found.id)
 
 
 def _as_json(result: _Result) -> dict[str, object]:

@@ -42,5 +42,4 @@ def command(
         shards = [str(shard) for shard in files.weights]
         invocation.output.json({"id": str(found.id), "path": str(path), "files": shards})
     else:
-        # Not through `line`: the path is this machine's own, and must arrive as it is.
-        typer.echo(str(path))
+        invocation.output.path(path)

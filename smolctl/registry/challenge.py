@@ -51,12 +51,19 @@ class Challenge:
         their own machine.
         """
         realm = self.parameters.get("realm", "")
-        parts = urlsplit(realm)
-        schemes = ("https", "http") if plain_http else ("https",)
-        host = parts.hostname or ""
-        inward = is_loopback(f"[{host}]" if ":" in host else host) and not is_loopback(registry)
-        if parts.scheme not in schemes or not host or "@" in parts.netloc or inward:
+        if not _is_safe(realm, registry, plain_http=plain_http):
             raise AccessDenied(
                 f"{registry} sends its visitors to {realm[:200]!r} for a token, which is not safe"
             )
         return realm
+
+
+def _is_safe(realm: str, registry: str, *, plain_http: bool) -> bool:
+    try:
+        parts = urlsplit(realm)
+    except ValueError:  # a bracket without its partner, say
+        return False
+    schemes = ("https", "http") if plain_http else ("https",)
+    host = parts.hostname or ""
+    inward = is_loopback(f"[{host}]" if ":" in host else host) and not is_loopback(registry)
+    return parts.scheme in schemes and bool(host) and "@" not in parts.netloc and not inward

@@ -162,7 +162,8 @@ class RegistryClient(Registry):  # type: ignore[misc]  # oras ships without type
             self._follow, method, url, headers or {}, data=data, json=json, stream=stream
         )
         response = send()
-        if response.status_code == 401:
+        # A host that a redirect led to has no say in where our credentials go.
+        if response.status_code == 401 and _origin(response.url) == _origin(url):
             challenge = Challenge.parse(response.headers.get("WWW-Authenticate", ""))
             if challenge is None:
                 return response
@@ -188,10 +189,16 @@ class RegistryClient(Registry):  # type: ignore[misc]  # oras ships without type
             if response.status_code not in _REDIRECTS or not location or method == "POST":
                 return response
             response.close()
-            target = urljoin(url, location)
+            try:
+                target = urljoin(url, location)
+                elsewhere = _origin(target) != origin
+            except ValueError:
+                raise RegistryUnavailable(
+                    f"{self.registry} redirects to what is no address"
+                ) from None
             if urlsplit(target).scheme not in ("https", urlsplit(url).scheme):
                 raise RegistryUnavailable(f"{self.registry} redirects from HTTPS to plain HTTP")
-            if _origin(target) != origin:
+            if elsewhere:
                 # A server that redirects away keeps its own header names to itself.
                 headers = {k: v for k, v in headers.items() if k.lower() != "authorization"}
             url = target
@@ -302,26 +309,31 @@ class RegistryClient(Registry):  # type: ignore[misc]  # oras ships without type
 
     @contextmanager
     def _network_errors(self) -> Iterator[None]:
+        """Turn what requests raises into errors of our own tree.
+
+        They are chained to the innermost cause alone: the texts of those around it hold whole
+        URLs, and the query of a redirect's is often a signature that grants access.
+        """
         try:
             yield
         except requests.exceptions.SSLError as error:
             raise RegistryUnavailable(
-                f"no trusted TLS connection to {self.registry}: {_innermost(error)}",
+                f"no trusted TLS connection to {self.registry}: {_cause(error)}",
                 hint="Name your certificates in REQUESTS_CA_BUNDLE, or use --plain-http.",
-            ) from error
+            ) from _innermost(error)
         except requests.exceptions.ConnectTimeout as error:
             raise RegistryUnavailable(
                 f"{self.registry} did not answer within {_TIMEOUT[0]:.0f} s"
-            ) from error
+            ) from _innermost(error)
         except requests.exceptions.Timeout as error:
             raise RegistryUnavailable(
                 f"{self.registry} sent nothing for {_TIMEOUT[1]:.0f} s"
-            ) from error
+            ) from _innermost(error)
         except requests.exceptions.RequestException as error:
             raise RegistryUnavailable(
-                f"cannot reach {self.registry}: {_innermost(error)}",
+                f"cannot reach {self.registry}: {_cause(error)}",
                 hint="Check the name, the network and the proxy settings.",
-            ) from error
+            ) from _innermost(error)
 
     def _container(self, repository: str) -> Container:
         return Container(f"{self.hostname}/{repository}")
@@ -340,16 +352,21 @@ def _origin(url: str) -> tuple[str, str | None, int | None]:
     return parts.scheme, parts.hostname, parts.port
 
 
-def _innermost(error: BaseException) -> str:
-    """Return the cause that requests and urllib3 wrap in several layers, without its URL."""
+def _innermost(error: BaseException) -> BaseException:
+    """Return the cause that requests and urllib3 wrap in several layers."""
     while True:
         inner = getattr(error, "reason", None) or error.__cause__ or error.__context__
         if not isinstance(inner, BaseException):
-            break
+            return error
         error = inner
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
-    return str(error).rpartition(": ")[2][:200] or type(error).__name__
+
+
+def _cause(error: BaseException) -> str:
+    """Say what the cause of `error` is, without the URL it was about."""
+    cause = _innermost(error)
+    if isinstance(cause, OSError) and cause.strerror:
+        return cause.strerror
+    return str(cause).rpartition(": ")[2][:200] or type(cause).__name__
 
 
 def _reason(response: requests.Response) -> str:
@@ -357,5 +374,5 @@ def _reason(response: requests.Response) -> str:
     try:
         first = json.loads(next(response.iter_content(8192), b""))["errors"][0]
         return f" ({first.get('code')}: {str(first.get('message'))[:200]})"
-    except (ValueError, KeyError, IndexError, TypeError, AttributeError, OSError):
+    except (ValueError, LookupError, TypeError, AttributeError, OSError, RecursionError):
         return ""

@@ -40,7 +40,8 @@ def registry_app(store: Store) -> Starlette:
             Route("/v2/{repository:path}/tags/list", _Endpoint(store).tags),
             Route("/v2/{repository:path}/manifests/{reference}", _Endpoint(store).manifest),
             Route("/v2/{repository:path}/blobs/{digest}", _Endpoint(store).blob),
-        ]
+        ],
+        exception_handlers={404: _unknown, 405: _read_only},
     )
 
 
@@ -138,6 +139,16 @@ class _Endpoint:
             return _error(404, "BLOB_UNKNOWN", "the blob is missing from this cache")
         headers = {"Docker-Content-Digest": str(digest)}
         return FileResponse(path, media_type=media_type, headers=headers)
+
+
+async def _unknown(request: Request, error: Exception) -> Response:
+    del request, error
+    return _error(404, "NAME_UNKNOWN", "no such address in a registry")
+
+
+async def _read_only(request: Request, error: Exception) -> Response:
+    del request, error
+    return _error(405, "UNSUPPORTED", "this registry is read-only")
 
 
 def _error(status: int, code: str, message: str) -> Response:

@@ -63,13 +63,15 @@ def write_random_model(
     if chat_template is not None:
         writer.add_chat_template(chat_template)
 
-    def matrix(name: str, rows: int, columns: int) -> None:
+    def matrix(name: str, rows: int, columns: int, *, blank: slice = slice(0)) -> None:
         scale = columns**-0.5
         values = random.standard_normal((rows, columns), dtype=np.float32) * scale
+        values[blank] = 0
         writer.add_tensor(name, values.astype(np.float16))
 
     width, kv_width = geometry.width, geometry.width // geometry.heads * geometry.kv_heads
-    matrix("token_embd.weight", geometry.vocabulary, width)
+    # Special tokens score nothing, so that a greedy reply goes on until it is ended.
+    matrix("token_embd.weight", geometry.vocabulary, width, blank=slice(len(SPECIAL)))
     for layer in range(geometry.layers):
         writer.add_tensor(f"blk.{layer}.attn_norm.weight", np.ones(width, np.float32))
         writer.add_tensor(f"blk.{layer}.ffn_norm.weight", np.ones(width, np.float32))
