@@ -68,6 +68,7 @@ def _invoke(arguments: Sequence[str], output: Output) -> int:
     if list(arguments) == ["--version"]:  # scripts ask often: answer without loading anything
         output.line(f"smolctl {__version__}")
         return 0
+    from typer import Exit
     from typer._click.exceptions import ClickException, NoArgsIsHelpError, UsageError
 
     from smolctl.cli.app import application
@@ -76,10 +77,14 @@ def _invoke(arguments: Sequence[str], output: Output) -> int:
         from typer.completion import completion_init  # type: ignore[attr-defined] # no __all__
 
         completion_init()
+        application().main(prog_name="smolctl", complete_var=_COMPLETION_VARIABLE)
+    command = application()
     try:
-        result = application().main(
-            list(arguments), prog_name="smolctl", standalone_mode=False, obj=output
-        )
+        # Not the command's own main(): it turns Ctrl-C and a closed pipe into exit codes itself.
+        with command.make_context("smolctl", list(arguments), obj=output) as context:
+            command.invoke(context)
+    except Exit as exit_:
+        return int(exit_.exit_code)
     except NoArgsIsHelpError as error:
         error.show()
         return 2
@@ -90,11 +95,7 @@ def _invoke(arguments: Sequence[str], output: Output) -> int:
     except ClickException as error:
         output.error(error.format_message())
         return error.exit_code
-    except SystemExit as error:  # how Typer answers a closed pipe; its code would be 1
-        if isinstance(error.__context__, BrokenPipeError):
-            raise error.__context__ from None
-        raise
-    return result if isinstance(result, int) else 0
+    return 0
 
 
 def _prepare_streams() -> None:

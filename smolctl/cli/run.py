@@ -115,7 +115,7 @@ def _find(invocation: Invocation, model: str, pull: PullPolicy) -> Runnable:
         if not path.exists():
             raise ModelNotFound(f"no such file: {model}")
         return runnable_file(path)
-    return runnable_model(invocation.store, invocation.obtain(model, pull))
+    return runnable_model(invocation.store, invocation.obtain(model, pull), model)
 
 
 def _answer(output: Output, loaded: LoadedModel, prompt: str, sampling: Sampling) -> None:

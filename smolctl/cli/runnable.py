@@ -52,11 +52,13 @@ class Runnable:
         return replace(options, context_size=fits)
 
 
-def runnable_model(store: Store, model: StoredModel) -> Runnable:
-    """Return `model` ready to run. Raises `NotRunnable` and `IntegrityError` when it is not."""
+def runnable_model(store: Store, model: StoredModel, name: str) -> Runnable:
+    """Return `model`, which was asked for as `name`, ready to run.
+
+    Raises `NotRunnable` and `IntegrityError` when it is not.
+    """
     artifact = store.artifact(model)
     files = model_files(store, artifact)
-    name = store.familiar(model.names[0]) if model.names else model.id.short
     return _runnable(name, files.weights, files.chat_template, artifact.config.context_size)
 
 

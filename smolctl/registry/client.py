@@ -72,6 +72,8 @@ class RegistryClient(Registry):  # type: ignore[misc]  # oras ships without type
         # An `auth` of the session's own keeps requests from looking into ~/.netrc, whose
         # passwords would go along to wherever a redirect leads.
         self.session.auth = _no_authentication
+        # `_follow` does it. Left to itself requests reads a redirect's body first, however long.
+        self.session.get_redirect_target = _no_redirect
         self.session.headers["User-Agent"] = f"smolctl/{__version__}"
         # A blob's bytes are hashed as they arrive: compression on the way would change them.
         self.session.headers["Accept-Encoding"] = "identity"
@@ -345,6 +347,10 @@ class RegistryClient(Registry):  # type: ignore[misc]  # oras ships without type
 
 def _no_authentication(request: requests.PreparedRequest) -> requests.PreparedRequest:
     return request
+
+
+def _no_redirect(response: requests.Response) -> None:
+    del response
 
 
 def _origin(url: str) -> tuple[str, str | None, int | None]:

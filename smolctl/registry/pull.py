@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import difflib
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
-from smolctl.errors import ModelNotFound, StorageError
+from smolctl.errors import ModelNotFound, SmolctlError, StorageError
 from smolctl.model.artifact import Artifact
 from smolctl.model.config import ConfigSchema
 from smolctl.model.manifest import ImageIndex, Manifest, is_index
@@ -20,10 +21,11 @@ if TYPE_CHECKING:
     from smolctl.store.store import Store, StoredModel
 
 _COMMIT_ATTEMPTS = 5
+_SHOWN_TAGS = 8
 
 
 class Progress(Protocol):
-    """What a pull tells while it runs. Sizes and counts are in bytes."""
+    """What a pull tells of its layers while it runs. Sizes and counts are in bytes."""
 
     def begin(self, blob: Descriptor) -> None:
         """`blob` is about to be fetched."""
@@ -69,7 +71,7 @@ def pull(
     `NotRunnable` when the artifact is not a model at all.
     """
     progress = progress or NoProgress()
-    remote = resolve_index(client, reference, client.fetch_manifest(reference))
+    remote = resolve_index(client, reference, _fetch_manifest(client, reference))
     manifest = Manifest.parse(remote.content)
     ConfigSchema.of(manifest.config.media_type)
     before = store.find_reference(reference)
@@ -77,13 +79,15 @@ def pull(
     fetched = 0
     for _ in range(_COMMIT_ATTEMPTS):
         for blob in store.missing_blobs(manifest):
+            if blob is manifest.config:
+                store.blobs.write(blob, partial(client.stream_blob, reference.repository, blob))
+                # It is small and comes first: a broken one is refused before the weights.
+                Artifact.of(manifest, store.blobs.read(blob, "config"))
+                continue
             progress.begin(blob)
             if store.blobs.write(blob, partial(_chunks, client, reference, blob, progress)):
                 fetched += blob.size
             progress.end(blob)
-            if blob.digest == manifest.config.digest:
-                # The config is small and comes first: a broken one is refused before the weights.
-                Artifact.of(manifest, store.blobs.read(blob, "config"))
         model = store.commit(remote.content, reference)
         if model is not None:
             moved_from = before if before is not None and before.id != model.id else None
@@ -92,6 +96,24 @@ def pull(
         "the model's blobs were removed again and again while it was pulled",
         hint="Another smolctl is removing models from the same cache; pull again after it.",
     )
+
+
+def _fetch_manifest(client: RegistryClient, reference: Reference) -> RemoteManifest:
+    """Fetch the manifest; when there is no such tag, say which there are."""
+    try:
+        return client.fetch_manifest(reference)
+    except ModelNotFound as error:
+        if reference.tag is None or error.hint is not None:
+            raise
+        try:
+            tags = client.tags(reference.repository)
+        except SmolctlError:
+            raise error from None  # what failed is the pull, not the attempt to help
+        near = difflib.get_close_matches(reference.tag, tags, n=_SHOWN_TAGS, cutoff=0)
+        if not near:
+            raise
+        more = f" and {len(tags) - len(near)} more" if len(tags) > len(near) else ""
+        raise ModelNotFound(error.message, hint=f"Tags there: {', '.join(near)}{more}.") from None
 
 
 def resolve_index(

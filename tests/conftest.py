@@ -1,0 +1,51 @@
+"""Fixtures that several folders of tests share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from smolctl.store.store import Store
+from tests.support.faulty_registry import FaultyRegistry
+from tests.support.processes import Smolctl
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@pytest.fixture
+def registry() -> Iterator[FaultyRegistry]:
+    """A registry that does what the test tells it."""
+    with FaultyRegistry() as running:
+        yield running
+
+
+@pytest.fixture
+def elsewhere() -> Iterator[FaultyRegistry]:
+    """A second server, where redirects lead."""
+    with FaultyRegistry() as running:
+        yield running
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    """An empty cache."""
+    return Store(tmp_path / "models")
+
+
+@pytest.fixture
+def smolctl(tmp_path: Path) -> Smolctl:
+    """The command, with a cache and a home of its own."""
+    return Smolctl(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def demo_store(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    """A cache with the demo model in it; nobody may change it."""
+    from smolctl.demo.artifact import publish
+
+    made = Store(tmp_path_factory.mktemp("demo") / "models")
+    publish(made)
+    return made

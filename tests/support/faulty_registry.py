@@ -1,0 +1,431 @@
+"""A registry in this process that does what it is told, wrong things too, and notes what it sees.
+
+`FaultyRegistry` serves the artifacts that were published to it. A fault changes the answer to the
+requests whose path holds a given text, for as many of them as the test says: the same script
+gives the same answers each time. Nothing here knows the client under test.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, urlsplit
+
+from tests.support.gguf_files import tiny_llama
+
+if TYPE_CHECKING:
+    from smolctl.store.store import Store, StoredModel
+
+MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+INDEX = "application/vnd.oci.image.index.v1+json"
+CONFIG = "application/vnd.docker.ai.model.config.v0.1+json"
+GGUF = "application/vnd.docker.ai.gguf.v3"
+SAFETENSORS = "application/vnd.docker.ai.safetensors"
+
+Json = dict[str, Any]
+
+
+def digest(content: bytes) -> str:
+    return f"sha256:{hashlib.sha256(content).hexdigest()}"
+
+
+def descriptor(content: bytes, media_type: str, **more: Any) -> Json:
+    return {"mediaType": media_type, "size": len(content), "digest": digest(content), **more}
+
+
+@dataclass(frozen=True)
+class Packed:
+    """An artifact as a registry holds it: its manifest, and the blobs by digest."""
+
+    manifest: bytes
+    blobs: Mapping[str, bytes]
+    media_type: str = MANIFEST
+
+    @property
+    def id(self) -> str:
+        return digest(self.manifest)
+
+    @property
+    def layers(self) -> list[str]:
+        return [layer["digest"] for layer in json.loads(self.manifest)["layers"]]
+
+    @property
+    def config(self) -> str:
+        found: str = json.loads(self.manifest)["config"]["digest"]
+        return found
+
+    @classmethod
+    def of(cls, store: Store, model: StoredModel) -> Packed:
+        """Take a model out of a cache."""
+        content = store.blobs.read(model.manifest, "manifest")
+        document = json.loads(content)
+        names = [each["digest"] for each in (document["config"], *document["layers"])]
+        folder = store.root / "blobs" / "sha256"
+        blobs = {name: (folder / name.partition(":")[2]).read_bytes() for name in names}
+        return cls(content, blobs)
+
+    def altered(self, change: Callable[[Json], object]) -> Packed:
+        """The same blobs under a manifest that `change` has been at."""
+        document = json.loads(self.manifest)
+        change(document)
+        return replace(self, manifest=json.dumps(document).encode())
+
+
+def pack(
+    weights: bytes | None = None,
+    *,
+    layer_type: str = GGUF,
+    config_type: str = CONFIG,
+    config: Json | None = None,
+    annotations: Mapping[str, str] | None = None,
+) -> Packed:
+    """A small model: a config, one layer of weights, a license."""
+    content = tiny_llama() if weights is None else weights
+    terms = b"You may.\n"
+    facts = {
+        "format": "gguf",
+        "quantization": "F16",
+        "parameters": "2.1 K",
+        "architecture": "llama",
+        "size": "0.01 MiB",
+        **(config or {}),
+    }
+    document = json.dumps(
+        {
+            "config": facts,
+            "descriptor": {"created": "2025-03-24T11:33:01Z"},
+            "rootfs": {"type": "rootfs", "diff_ids": [digest(content), digest(terms)]},
+        }
+    ).encode()
+    manifest = {
+        "schemaVersion": 2,
+        "mediaType": MANIFEST,
+        "config": descriptor(document, config_type),
+        "layers": [
+            descriptor(content, layer_type),
+            descriptor(terms, "application/vnd.docker.ai.license"),
+        ],
+    }
+    if annotations:
+        manifest["annotations"] = dict(annotations)
+    blobs = {digest(blob): blob for blob in (document, content, terms)}
+    return Packed(json.dumps(manifest).encode(), blobs)
+
+
+def image_index(*entries: Json) -> Packed:
+    document = {"schemaVersion": 2, "mediaType": INDEX, "manifests": list(entries)}
+    return Packed(json.dumps(document).encode(), {}, INDEX)
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a client asked."""
+
+    method: str
+    path: str
+    query: Mapping[str, list[str]]
+    headers: Mapping[str, str]
+
+    @property
+    def authorization(self) -> str | None:
+        return self.headers.get("authorization")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the registry answers. `length` is the Content-Length; None leaves it out."""
+
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes | Iterable[bytes] = b""
+    length: int | None = 0
+
+    @classmethod
+    def of(cls, body: bytes, status: int = 200, **headers: str) -> Answer:
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        return cls(status, named, body, len(body))
+
+    @property
+    def content(self) -> bytes:
+        assert isinstance(self.body, bytes)
+        return self.body
+
+
+Change = Callable[[Request, Answer], Answer]
+
+
+@dataclass
+class _Fault:
+    where: str
+    change: Change
+    left: int | None
+
+    def takes(self, request: Request) -> bool:
+        return self.where in request.path and self.left != 0
+
+
+class FaultyRegistry:
+    """A registry on a free loopback port; use it as a context manager."""
+
+    def __init__(self) -> None:
+        self.requests: list[Request] = []
+        self._artifacts: dict[tuple[str, str], Packed] = {}
+        self._faults: list[_Fault] = []
+        self._access: _Access = _Everybody()
+        self._lock = threading.Lock()
+        handler = type("_BoundHandler", (_Handler,), {"registry": self})
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        self._server.daemon_threads = True
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
+
+    def __enter__(self) -> FaultyRegistry:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+    @property
+    def host(self) -> str:
+        return f"127.0.0.1:{self._server.server_port}"
+
+    def publish(self, repository: str, tag: str, artifact: Packed) -> Packed:
+        self._artifacts[repository, tag] = artifact
+        self._artifacts[repository, artifact.id] = artifact
+        return artifact
+
+    def spoil(self, where: str, change: Change, *, times: int | None = None) -> None:
+        """Change the answers to the next `times` requests with `where` in their path; or all."""
+        self._faults.append(_Fault(where, change, times))
+
+    def heal(self) -> None:
+        """From here on everything is right."""
+        self._faults.clear()
+
+    def want_basic(self, username: str, password: str) -> None:
+        self._access = _Basic(username, password)
+
+    def want_token(self, accounts: Mapping[str, str] | None = None) -> TokenAccess:
+        """Ask for tokens; with no `accounts`, everybody gets one who asks."""
+        self._access = TokenAccess(self, accounts)
+        return self._access
+
+    def paths(self, method: str = "GET") -> list[str]:
+        return [request.path for request in self.requests if request.method == method]
+
+    def answer(self, request: Request) -> Answer:
+        with self._lock:
+            self.requests.append(request)
+            answer = self._access.refusal(request) or self._good(request)
+            for fault in self._faults:
+                if fault.takes(request):
+                    if fault.left is not None:
+                        fault.left -= 1
+                    return fault.change(request, answer)
+            return answer
+
+    def _good(self, request: Request) -> Answer:
+        if request.path == "/v2/":
+            return Answer.of(b"{}")
+        repository, _, rest = request.path.removeprefix("/v2/").rpartition("/manifests/")
+        if repository:
+            return self._manifest(repository, rest)
+        repository, _, rest = request.path.removeprefix("/v2/").rpartition("/blobs/")
+        for (owner, _), artifact in self._artifacts.items():
+            if owner == repository and rest in artifact.blobs:
+                content = artifact.blobs[rest]
+                return Answer.of(content, Content_Type="application/octet-stream")
+        return error(404, "BLOB_UNKNOWN")
+
+    def _manifest(self, repository: str, reference: str) -> Answer:
+        artifact = self._artifacts.get((repository, reference))
+        if artifact is None:
+            return error(404, "MANIFEST_UNKNOWN")
+        return Answer.of(
+            artifact.manifest,
+            Content_Type=artifact.media_type,
+            Docker_Content_Digest=artifact.id,
+        )
+
+
+class _Access:
+    """Who may read. `refusal` is the answer to somebody who may not."""
+
+    def refusal(self, request: Request) -> Answer | None:
+        raise NotImplementedError
+
+
+class _Everybody(_Access):
+    def refusal(self, request: Request) -> Answer | None:
+        del request
+        return None
+
+
+class _Basic(_Access):
+    def __init__(self, username: str, password: str) -> None:
+        self._wanted = basic(username, password)
+
+    def refusal(self, request: Request) -> Answer | None:
+        if request.authorization == self._wanted:
+            return None
+        return unauthorized('Basic realm="test"')
+
+
+class TokenAccess(_Access):
+    """Tokens from `/token` of the same server, each for the scope it was asked for."""
+
+    def __init__(self, registry: FaultyRegistry, accounts: Mapping[str, str] | None) -> None:
+        self._registry = registry
+        self._accounts = accounts
+        self._valid: dict[str, str] = {}
+        self.granted: list[str] = []
+
+    def expire(self) -> None:
+        """Take back every token that was granted."""
+        self._valid.clear()
+
+    def refusal(self, request: Request) -> Answer | None:
+        if request.path == "/token":
+            return self._grant(request)
+        repository = request.path.removeprefix("/v2/").rpartition("/")[0].rpartition("/")[0]
+        scope = f"repository:{repository}:pull"
+        token = (request.authorization or "").removeprefix("Bearer ")
+        if self._valid.get(token) == scope:
+            return None
+        realm = f"http://{self._registry.host}/token"
+        return unauthorized(f'Bearer realm="{realm}",service="test",scope="{scope}"')
+
+    def _grant(self, request: Request) -> Answer:
+        if self._accounts is not None:
+            known = {basic(name, password) for name, password in self._accounts.items()}
+            if request.authorization not in known:
+                return error(401, "UNAUTHORIZED")
+        token = f"token-{len(self.granted)}"
+        self.granted.append(token)
+        self._valid[token] = request.query["scope"][0]
+        return Answer.of(json.dumps({"token": token, "expires_in": 60}).encode())
+
+
+def basic(username: str, password: str) -> str:
+    return f"Basic {base64.b64encode(f'{username}:{password}'.encode()).decode()}"
+
+
+def error(status: int, code: str, **headers: str) -> Answer:
+    body = json.dumps({"errors": [{"code": code, "message": "as the test wants it"}]}).encode()
+    return Answer.of(body, status, Content_Type="application/json", **headers)
+
+
+def unauthorized(challenge: str) -> Answer:
+    return error(401, "UNAUTHORIZED", WWW_Authenticate=challenge)
+
+
+def instead(answer: Answer) -> Change:
+    """Answer this, whatever would have been right."""
+    return lambda _, __: answer
+
+
+def wrong_bytes(_: Request, answer: Answer) -> Answer:
+    """As many bytes as there should be, and one of them another."""
+    content = answer.content
+    return replace(answer, body=bytes([content[0] ^ 1]) + content[1:])
+
+
+def short_of_its_length(_: Request, answer: Answer) -> Answer:
+    """End in the middle, after a Content-Length for the whole."""
+    return replace(answer, body=answer.content[: len(answer.content) // 2])
+
+
+def short_without_length(_: Request, answer: Answer) -> Answer:
+    """End in the middle, without having said how long it would be."""
+    return replace(answer, body=answer.content[: len(answer.content) // 2], length=None)
+
+
+def too_long(_: Request, answer: Answer) -> Answer:
+    content = answer.content + b"and more"
+    return replace(answer, body=content, length=len(content))
+
+
+def redirect(to: Callable[[Request], str], status: int = 307) -> Change:
+    return lambda request, _: Answer(status, {"Location": to(request)})
+
+
+def no_authorization_allowed(request: Request, answer: Answer) -> Answer:
+    """What storage behind signed addresses does: it refuses a second way of proving oneself."""
+    return error(400, "InvalidArgument") if request.authorization else answer
+
+
+@dataclass
+class Pause:
+    """An answer that stops half-way: `reached` is set there, and `go_on` lets it end."""
+
+    reached: threading.Event = field(default_factory=threading.Event)
+    go_on: threading.Event = field(default_factory=threading.Event)
+
+    def __call__(self, _: Request, answer: Answer) -> Answer:
+        return replace(answer, body=self._halves(answer.content))
+
+    def _halves(self, content: bytes) -> Iterator[bytes]:
+        yield content[: len(content) // 2]
+        self.reached.set()
+        self.go_on.wait(60)
+        yield content[len(content) // 2 :]
+
+
+@dataclass
+class Endless:
+    """A body of `size` bytes, made as it is sent; `sent` says how much of it was taken."""
+
+    size: int
+    sent: int = 0
+
+    def __call__(self, _: Request, answer: Answer) -> Answer:
+        return replace(answer, body=self._pieces(), length=self.size)
+
+    def _pieces(self) -> Iterator[bytes]:
+        while self.sent < self.size:
+            yield b" " * 65_536
+            self.sent += 65_536
+
+
+class _Handler(BaseHTTPRequestHandler):
+    registry: FaultyRegistry
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # or each answer waits 40 ms for an acknowledgement
+
+    def do_GET(self) -> None:
+        parts = urlsplit(self.path)
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        request = Request(self.command, parts.path, parse_qs(parts.query), headers)
+        try:
+            self._send(self.registry.answer(request))
+        except OSError:
+            self.close_connection = True  # the client has had enough
+
+    do_HEAD = do_GET
+
+    def _send(self, answer: Answer) -> None:
+        self.send_response_only(answer.status)
+        for name, value in answer.headers.items():
+            self.send_header(name, value)
+        whole = isinstance(answer.body, bytes) and answer.length == len(answer.body)
+        if answer.length is not None:
+            self.send_header("Content-Length", str(answer.length))
+        if not whole:
+            self.send_header("Connection", "close")
+            self.close_connection = True
+        self.end_headers()
+        if self.command == "HEAD":
+            return
+        for piece in (answer.body,) if isinstance(answer.body, bytes) else answer.body:
+            self.wfile.write(piece)
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class's name
+        del format, args

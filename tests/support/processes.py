@@ -1,0 +1,126 @@
+"""The installed `smolctl`, run as a person would: another process, another home."""
+
+from __future__ import annotations
+
+import os
+import pty
+import select
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+_LIMIT_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class Finished:
+    """What a command left: its exit code and both streams, apart."""
+
+    code: int
+    stdout: str
+    stderr: str
+
+    @property
+    def stderr_lines(self) -> list[str]:
+        return self.stderr.splitlines()
+
+
+class Smolctl:
+    """The command, with a cache, a home and a Docker configuration that nothing else uses.
+
+    Called, it runs to its end. `environment` can be changed between calls.
+    """
+
+    def __init__(self, folder: Path, **environment: str) -> None:
+        self.home = folder / "models"
+        self.user_home = folder / "home"
+        self.docker_config = self.user_home / ".docker"
+        self.docker_config.mkdir(parents=True)
+        self.environment = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(self.user_home),
+            "SMOLCTL_HOME": str(self.home),
+            "DOCKER_CONFIG": str(self.docker_config),
+            "LANG": "C.UTF-8",
+            **environment,
+        }
+
+    def __call__(
+        self, *arguments: str | Path, stdin: str | None = None, expect: int | None = None
+    ) -> Finished:
+        """Run a command. With `expect`, the test fails for any other exit code."""
+        done = subprocess.run(
+            self._line(arguments),
+            env=self.environment,
+            input=None if stdin is None else stdin.encode(),
+            stdin=subprocess.DEVNULL if stdin is None else None,
+            capture_output=True,
+            timeout=_LIMIT_SECONDS,
+        )
+        finished = Finished(done.returncode, done.stdout.decode(), done.stderr.decode())
+        if expect is not None:
+            assert finished.code == expect, finished
+        return finished
+
+    def start(self, *arguments: str | Path, **popen: Any) -> subprocess.Popen[bytes]:
+        """Start a command, SIGINT and SIGTERM as a terminal would leave them."""
+        given = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        return subprocess.Popen(
+            self._line(arguments),
+            env=self.environment,
+            preexec_fn=_default_signals,
+            **{**given, **popen},
+        )
+
+    def on_a_terminal(self, *arguments: str | Path, stdin: bytes = b"") -> tuple[int, bytes]:
+        """Run with all three streams on one terminal; gives the exit code and what was drawn."""
+        ours, theirs = pty.openpty()
+        try:
+            process = self.start(*arguments, stdin=theirs, stdout=theirs, stderr=theirs)
+        finally:
+            os.close(theirs)
+        try:
+            if stdin:
+                os.write(ours, stdin)
+            drawn = _read_all(ours)
+            return process.wait(_LIMIT_SECONDS), drawn
+        finally:
+            process.kill()
+            process.wait()
+            os.close(ours)
+
+    def log_in(self, registry: str, username: str, password: str) -> None:
+        """Write what `docker login` writes."""
+        import base64
+        import json
+
+        auth = base64.b64encode(f"{username}:{password}".encode()).decode()
+        document = {"auths": {registry: {"auth": auth}}}
+        (self.docker_config / "config.json").write_text(json.dumps(document))
+
+    @staticmethod
+    def _line(arguments: tuple[str | Path, ...]) -> list[str]:
+        return [sys.executable, "-m", "smolctl", *map(str, arguments)]
+
+
+def _default_signals() -> None:
+    # A runner in the background has its children ignore SIGINT.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def _read_all(terminal: int) -> bytes:
+    drawn = b""
+    while True:
+        ready, _, _ = select.select([terminal], [], [], _LIMIT_SECONDS)
+        assert ready, f"nothing came for {_LIMIT_SECONDS} s after {drawn!r}"
+        try:
+            piece = os.read(terminal, 65_536)
+        except OSError:  # Linux's end of file when the other side is closed
+            return drawn
+        if not piece:
+            return drawn
+        drawn += piece
