@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from typing import TYPE_CHECKING
 
 import pytest
@@ -27,6 +28,14 @@ def elsewhere() -> Iterator[FaultyRegistry]:
     """A second server, where redirects lead."""
     with FaultyRegistry() as running:
         yield running
+
+
+@pytest.fixture
+def unused_tcp_port() -> Iterator[int]:
+    """A loopback port on which nothing listens: it is taken, and refuses connections."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield taken.getsockname()[1]
 
 
 @pytest.fixture

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import platform
 from importlib.metadata import PackageNotFoundError, version
-from typing import TYPE_CHECKING
+
+import typer
 
 from smolctl import __version__
 from smolctl.cli.invocation import Invocation
 from smolctl.cli.options import JsonFlag
-
-if TYPE_CHECKING:
-    import typer
-
 
 EXAMPLES = (("For a bug report", "smolctl version --json"),)
 

@@ -40,6 +40,7 @@ _TIMEOUT = (10.0, 30.0)
 _MAXIMUM_REDIRECTS = 5
 _REDIRECTS = (301, 302, 303, 307, 308)
 _CHUNK = 1024 * 1024
+_MAXIMUM_TAGS = 1000
 _MAXIMUM_TOKEN_ANSWER = 1024 * 1024
 
 
@@ -69,6 +70,7 @@ class RegistryClient(Registry):  # type: ignore[misc]  # oras ships without type
         self.plain_http = plain_http or is_loopback(registry)
         host = _DOCKER_HUB_HOST if registry == DOCKER_HUB else registry
         super().__init__(hostname=host, insecure=self.plain_http)
+        self._origin = _origin(f"{self.prefix}://{host}")
         # An `auth` of the session's own keeps requests from looking into ~/.netrc, whose
         # passwords would go along to wherever a redirect leads.
         self.session.auth = _no_authentication
@@ -138,10 +140,10 @@ class RegistryClient(Registry):  # type: ignore[misc]  # oras ships without type
                 yield from response.iter_content(_CHUNK)
 
     def tags(self, repository: str) -> list[str]:
-        """Return the repository's tags in the registry's order, all pages of them."""
+        """Return the repository's tags in the registry's order, the first thousand of them."""
         try:
-            tags = self.get_tags(self._container(repository))
-        except (KeyError, TypeError, ValueError):
+            tags = self.get_tags(self._container(repository), N=_MAXIMUM_TAGS)
+        except (LookupError, TypeError, ValueError, AttributeError, RecursionError):
             raise RegistryUnavailable(f"{self.registry} has no list of tags") from None
         return [str(tag) for tag in tags or ()]
 
@@ -165,7 +167,7 @@ class RegistryClient(Registry):  # type: ignore[misc]  # oras ships without type
         )
         response = send()
         # A host that a redirect led to has no say in where our credentials go.
-        if response.status_code == 401 and _origin(response.url) == _origin(url):
+        if response.status_code == 401 and _origin(response.url) == self._origin:
             challenge = Challenge.parse(response.headers.get("WWW-Authenticate", ""))
             if challenge is None:
                 return response
@@ -178,10 +180,9 @@ class RegistryClient(Registry):  # type: ignore[misc]  # oras ships without type
     def _follow(
         self, method: str, url: str, headers: dict[str, str], **send: Any
     ) -> requests.Response:
-        origin = _origin(url)
         for _ in range(_MAXIMUM_REDIRECTS + 1):
             sent = dict(headers)
-            if self._authorization is not None and _origin(url) == origin:
+            if self._authorization is not None and _origin(url) == self._origin:
                 sent["Authorization"] = self._authorization
             with self._network_errors():
                 response: requests.Response = self.session.request(
@@ -193,16 +194,13 @@ class RegistryClient(Registry):  # type: ignore[misc]  # oras ships without type
             response.close()
             try:
                 target = urljoin(url, location)
-                elsewhere = _origin(target) != origin
+                _origin(target)
             except ValueError:
                 raise RegistryUnavailable(
                     f"{self.registry} redirects to what is no address"
                 ) from None
             if urlsplit(target).scheme not in ("https", urlsplit(url).scheme):
                 raise RegistryUnavailable(f"{self.registry} redirects from HTTPS to plain HTTP")
-            if elsewhere:
-                # A server that redirects away keeps its own header names to itself.
-                headers = {k: v for k, v in headers.items() if k.lower() != "authorization"}
             url = target
         raise RegistryUnavailable(f"{self.registry} redirects more than {_MAXIMUM_REDIRECTS} times")
 
@@ -327,11 +325,14 @@ class RegistryClient(Registry):  # type: ignore[misc]  # oras ships without type
             raise RegistryUnavailable(
                 f"{self.registry} did not answer within {_TIMEOUT[0]:.0f} s"
             ) from _innermost(error)
-        except requests.exceptions.Timeout as error:
-            raise RegistryUnavailable(
-                f"{self.registry} sent nothing for {_TIMEOUT[1]:.0f} s"
-            ) from _innermost(error)
         except requests.exceptions.RequestException as error:
+            # In the middle of a body, requests has no Timeout for it.
+            if isinstance(error, requests.exceptions.Timeout) or isinstance(
+                _innermost(error), TimeoutError
+            ):
+                raise RegistryUnavailable(
+                    f"{self.registry} sent nothing for {_TIMEOUT[1]:.0f} s"
+                ) from _innermost(error)
             raise RegistryUnavailable(
                 f"cannot reach {self.registry}: {_cause(error)}",
                 hint="Check the name, the network and the proxy settings.",

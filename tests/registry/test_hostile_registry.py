@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +19,7 @@ from smolctl.errors import (
 )
 from smolctl.model.reference import Reference
 from smolctl.registry.client import RegistryClient
+from smolctl.registry.credentials import Credentials
 from smolctl.registry.pull import Pull, pull
 from tests.support.faulty_registry import (
     INDEX,
@@ -45,6 +45,7 @@ from tests.support.faulty_registry import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from smolctl.store.store import Store
@@ -150,9 +151,7 @@ LIES = {
     ),
     "an image of a container": Lie(
         NotRunnable,
-        manifest=lambda m: m["config"].update(
-            mediaType="application/vnd.oci.image.config.v1+json"
-        ),
+        manifest=lambda m: m["config"].update(mediaType="application/vnd.oci.image.config.v1+json"),
         says="not a model artifact",
     ),
     "a manifest without layers": Lie(IntegrityError, manifest=lambda m: m.pop("layers")),
@@ -211,7 +210,9 @@ LIES = {
     "a redirect to no port": Lie(
         RegistryUnavailable, BLOBS, redirect(lambda _: "http://127.0.0.1:99999/x")
     ),
-    "a redirect to a file": Lie(RegistryUnavailable, BLOBS, redirect(lambda _: "file:///etc/hosts")),
+    "a redirect to a file": Lie(
+        RegistryUnavailable, BLOBS, redirect(lambda _: "file:///etc/hosts")
+    ),
 }
 
 
@@ -251,9 +252,7 @@ def test_a_manifest_other_than_the_pinned_one_is_refused(
     other = pack(b"GGUF other")
     registry.spoil(
         MANIFESTS,
-        instead(
-            Answer.of(other.manifest, Content_Type=MANIFEST, Docker_Content_Digest=other.id)
-        ),
+        instead(Answer.of(other.manifest, Content_Type=MANIFEST, Docker_Content_Digest=other.id)),
     )
 
     with pytest.raises(IntegrityError, match=good.id):
@@ -299,9 +298,7 @@ def test_a_broken_config_is_refused_before_the_weights_are_fetched(
 ) -> None:
     good = pack()
     broken = b'{"config": []}'
-    spoilt = good.altered(
-        lambda m: m["config"].update(size=len(broken), digest=digest(broken))
-    )
+    spoilt = good.altered(lambda m: m["config"].update(size=len(broken), digest=digest(broken)))
     registry.publish(
         REPOSITORY, "v1", replace(spoilt, blobs={**good.blobs, digest(broken): broken})
     )
@@ -408,8 +405,6 @@ class TestRedirects:
     def test_do_not_let_another_host_ask_for_the_credentials(
         self, store: Store, registry: FaultyRegistry, elsewhere: FaultyRegistry
     ) -> None:
-        from smolctl.registry.credentials import Credentials
-
         registry.publish(REPOSITORY, "v1", pack())
         registry.want_basic("me", "s3cret")
         registry.spoil(BLOBS, redirect(lambda request: f"http://{elsewhere.host}{request.path}"))
@@ -428,7 +423,9 @@ class TestRedirects:
     ) -> None:
         model = registry.publish(REPOSITORY, "v1", pack())
         registry.want_token()
-        registry.spoil("/manifests/v1", redirect(lambda _: f"/v2/{REPOSITORY}/manifests/{model.id}"))
+        registry.spoil(
+            "/manifests/v1", redirect(lambda _: f"/v2/{REPOSITORY}/manifests/{model.id}")
+        )
 
         assert str(fetch(store, registry).model.id) == model.id
 

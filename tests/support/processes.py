@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import os
 import pty
 import select
@@ -9,8 +11,11 @@ import signal
 import subprocess
 import sys
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
 
 _LIMIT_SECONDS = 60
 
@@ -65,13 +70,23 @@ class Smolctl:
             assert finished.code == expect, finished
         return finished
 
-    def start(self, *arguments: str | Path, **popen: Any) -> subprocess.Popen[bytes]:
-        """Start a command, SIGINT and SIGTERM as a terminal would leave them."""
+    def start(
+        self, *arguments: str | Path, prepare: Callable[[], None] = lambda: None, **popen: Any
+    ) -> subprocess.Popen[bytes]:
+        """Start a command, its signals as a terminal would leave them.
+
+        `prepare` is called in the new process before the command begins.
+        """
+
+        def begin() -> None:
+            _default_signals()
+            prepare()
+
         given = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
         return subprocess.Popen(
             self._line(arguments),
             env=self.environment,
-            preexec_fn=_default_signals,
+            preexec_fn=begin,
             **{**given, **popen},
         )
 
@@ -94,9 +109,6 @@ class Smolctl:
 
     def log_in(self, registry: str, username: str, password: str) -> None:
         """Write what `docker login` writes."""
-        import base64
-        import json
-
         auth = base64.b64encode(f"{username}:{password}".encode()).decode()
         document = {"auths": {registry: {"auth": auth}}}
         (self.docker_config / "config.json").write_text(json.dumps(document))

@@ -1,0 +1,189 @@
+"""What reaches the two streams: no stranger's control characters, tables that line up."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from smolctl.cli.output import Output, printable, printable_line
+from smolctl.errors import StorageError
+
+BIDI = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+CONTROLS = [*map(chr, range(0x20)), *map(chr, range(0x7F, 0xA0)), *BIDI, "\ud800", "\udfff"]
+KEPT = "\t\n"
+
+
+class Terminal(io.StringIO):
+    """A stream that says it is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("letter", [each for each in CONTROLS if each not in KEPT], ids=ascii)
+def test_control_characters_are_dropped(letter: str) -> None:
+    assert printable(f"a{letter}b") == "ab"
+
+
+def test_tabs_newlines_and_every_script_stay() -> None:
+    text = "a\tb\nżółć 東京 עברית नमस्ते 👩‍🚀 e\u0301"
+
+    assert printable(text) == text
+
+
+@given(st.text(alphabet=st.characters(categories=None)))
+def test_no_text_keeps_a_control_character(text: str) -> None:
+    kept = printable(text)
+
+    assert not set(kept) & (set(CONTROLS) - set(KEPT))
+    assert printable(kept) == kept
+    kept.encode()
+
+
+@given(st.text(alphabet=st.characters(categories=None)))
+def test_a_line_is_one_line(text: str) -> None:
+    assert len(printable_line(text).splitlines()) <= 1
+
+
+class TestTable:
+    def test_lines_up_and_has_no_trailing_spaces(self, capsys: pytest.CaptureFixture[str]) -> None:
+        Output().table(("NAME", "SIZE"), [("a", "1 MB"), ("longer", "2"), ("b", "")])
+
+        assert capsys.readouterr().out.splitlines() == [
+            "NAME     SIZE",
+            "a        1 MB",
+            "longer   2",
+            "b",
+        ]
+
+    def test_counts_columns_and_not_letters(self, capsys: pytest.CaptureFixture[str]) -> None:
+        Output().table(("N", "S"), [("東京", "x"), ("e\u0301e\u0301e\u0301", "y"), ("abcd", "z")])
+
+        lines = capsys.readouterr().out.splitlines()
+        assert lines == ["N      S", "東京   x", "e\u0301e\u0301e\u0301    y", "abcd   z"]
+
+    def test_without_rows_is_the_header(self, capsys: pytest.CaptureFixture[str]) -> None:
+        Output().table(("NAME", "SIZE"), [])
+
+        assert capsys.readouterr().out == "NAME   SIZE\n"
+
+    def test_keeps_a_cell_on_its_line(self, capsys: pytest.CaptureFixture[str]) -> None:
+        Output().table(("NAME",), [("a\nDeleted: everything\x1b[A",)])
+
+        assert capsys.readouterr().out == "NAME\na Deleted: everything[A\n"
+
+
+class TestPieces:
+    def test_on_a_terminal_lose_their_control_characters(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(sys, "stdout", stream := Terminal())
+
+        Output().piece("a\x1b[31mb\n")
+
+        assert stream.getvalue() == "a[31mb\n"
+
+    def test_in_a_file_are_as_they_were(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(sys, "stdout", stream := io.StringIO())
+
+        Output().piece("a\x1b[31mb\n")
+
+        assert stream.getvalue() == "a\x1b[31mb\n"
+
+
+class TestJson:
+    @given(st.text(alphabet=st.characters(categories=None)))
+    def test_is_printable_and_reads_back(self, text: str) -> None:
+        stream = io.StringIO()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(sys, "stdout", stream)
+            Output().json({"text": text})
+
+        written = stream.getvalue()
+        assert printable(written) == written
+        assert json.loads(written) == json.loads(json.dumps({"text": text}))
+
+    def test_leaves_letters_readable(self, capsys: pytest.CaptureFixture[str]) -> None:
+        Output().json(["żółć"])
+
+        assert "żółć" in capsys.readouterr().out
+
+
+class TestErrors:
+    def test_are_two_lines_at_most(self, capsys: pytest.CaptureFixture[str]) -> None:
+        Output().error("it\nfailed\x1b[A", "Do\nthis.")
+
+        captured = capsys.readouterr()
+        assert captured.err == "smolctl: it failed[A\n  Do this.\n"
+        assert captured.out == ""
+
+    def test_without_a_hint_are_one(self, capsys: pytest.CaptureFixture[str]) -> None:
+        Output().error("it failed")
+
+        assert capsys.readouterr().err == "smolctl: it failed\n"
+
+    def test_that_nobody_can_be_told_do_not_matter(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(sys, "stderr", broken_stream(BrokenPipeError()))
+
+        Output().error("it failed")
+        Output().notice("by the way")
+
+
+def broken_stream(error: OSError) -> io.StringIO:
+    class Broken(io.StringIO):
+        def write(self, text: str) -> int:
+            del text
+            raise error
+
+    return Broken()
+
+
+def test_a_full_disk_under_stdout_is_a_storage_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    full = broken_stream(OSError(28, "No space left on device"))
+    monkeypatch.setattr(sys, "stdout", full)
+
+    with pytest.raises(StorageError, match="cannot write the answer: No space left on device"):
+        Output().line("a")
+
+
+def test_a_reader_that_has_gone_is_no_storage_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdout", broken_stream(BrokenPipeError()))
+
+    with pytest.raises(BrokenPipeError):
+        Output().line("a")
+
+
+def test_a_path_is_printed_byte_for_byte(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    output = Output()
+    output.line("before")
+    output.path(Path(os.fsdecode(b"/caf\xe9/\x1b")))
+    output.flush()
+
+    assert capfdbinary.readouterr().out == b"before\n/caf\xe9/\x1b\n"
+
+
+@pytest.mark.parametrize(("term", "expected"), [("xterm", True), ("dumb", False)])
+def test_a_dumb_terminal_is_none_for_progress(
+    monkeypatch: pytest.MonkeyPatch, term: str, expected: bool
+) -> None:
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    monkeypatch.setenv("TERM", term)
+
+    assert Output().stderr_is_terminal is expected
+
+
+def test_a_note_for_an_interruption_can_be_taken_back(capsys: pytest.CaptureFixture[str]) -> None:
+    output = Output()
+    output.on_interrupt("Go on with this.")
+    output.interrupted()
+    output.on_interrupt(None)
+    output.interrupted()
+
+    assert capsys.readouterr().err == "\nGo on with this.\n"

@@ -1,0 +1,233 @@
+"""Docker's own registry and skopeo, against the installed command."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+
+from smolctl.registry.server import serving
+from smolctl.store.store import Store
+from tests.support.docker_registry import docker_registry, require
+from tests.support.faulty_registry import FaultyRegistry, Packed, pack
+from tests.support.processes import Smolctl
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+pytestmark = pytest.mark.interop
+
+MODEL = pack(annotations={"org.opencontainers.image.title": "a small model"})
+ME, SECRET = "me", "s3cret:with:colons"
+
+
+def skopeo(*arguments: str) -> str:
+    done = subprocess.run(
+        ["skopeo", *arguments], capture_output=True, stdin=subprocess.DEVNULL, timeout=60
+    )
+    assert done.returncode == 0, done.stderr.decode()
+    return done.stdout.decode()
+
+
+def copy_into(host: str, name: str, *credentials: str, source: str) -> None:
+    skopeo("copy", "--dest-tls-verify=false", *credentials, source, f"docker://{host}/{name}")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _tools() -> None:
+    require("docker-registry", "skopeo", "htpasswd")
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Smolctl:
+    """A cache with `MODEL` in it, as a pull left it."""
+    folder = tmp_path_factory.mktemp("source")
+    smolctl = Smolctl(folder)
+    with FaultyRegistry() as registry:
+        registry.publish("ai/small", "latest", MODEL)
+        smolctl.environment["SMOLCTL_DEFAULT_REGISTRY"] = registry.host
+        smolctl("model", "pull", "small", expect=0)
+        smolctl("model", "tag", "small", "docker.io/ai/small:v1", expect=0)
+    del smolctl.environment["SMOLCTL_DEFAULT_REGISTRY"]
+    return smolctl
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory, source: Smolctl) -> Iterator[str]:
+    """A registry that is open to everybody, filled by skopeo out of our cache."""
+    with docker_registry(tmp_path_factory.mktemp("plain") / "registry") as host:
+        copy_into(host, "ai/small:v1", source=f"oci:{source.home}:ai/small:v1")
+        yield host
+
+
+@pytest.fixture(scope="module")
+def guarded(tmp_path_factory: pytest.TempPathFactory, source: Smolctl) -> Iterator[str]:
+    """The same behind a password."""
+    folder = tmp_path_factory.mktemp("guarded") / "registry"
+    with docker_registry(folder, {ME: SECRET}) as host:
+        credentials = ("--dest-creds", f"{ME}:{SECRET}")
+        copy_into(host, "team/small:v1", *credentials, source=f"oci:{source.home}:ai/small:v1")
+        yield host
+
+
+class TestDockersRegistry:
+    def test_gives_back_what_skopeo_put_there_out_of_our_cache(
+        self, smolctl: Smolctl, plain: str
+    ) -> None:
+        done = smolctl("model", "pull", "-q", f"{plain}/ai/small:v1", expect=0)
+
+        assert done.stdout == f"{MODEL.id}\n"
+        assert done.stderr == ""
+
+    def test_is_the_default_registry_when_the_environment_says_so(
+        self, smolctl: Smolctl, plain: str
+    ) -> None:
+        smolctl.environment["SMOLCTL_DEFAULT_REGISTRY"] = plain
+
+        smolctl("model", "pull", "small:v1", expect=0)
+
+        listed = json.loads(smolctl("model", "ls", "--json", expect=0).stdout)
+        assert listed[0]["tags"] == [f"{plain}/ai/small:v1"]
+        assert listed[0]["id"] == MODEL.id
+
+    def test_gives_a_model_by_its_digest(self, smolctl: Smolctl, plain: str) -> None:
+        name = f"{plain}/ai/small@{MODEL.id}"
+
+        assert smolctl("model", "pull", "-q", name, expect=0).stdout == f"{MODEL.id}\n"
+        assert json.loads(smolctl("model", "ls", "--json").stdout)[0]["tags"] == []
+
+    @pytest.mark.parametrize("name", ["ai/nothing", "ai/small:v9", f"ai/small@sha256:{'0' * 64}"])
+    def test_without_the_model_ends_in_3(self, smolctl: Smolctl, plain: str, name: str) -> None:
+        done = smolctl("model", "pull", f"{plain}/{name}", expect=3)
+
+        assert done.stdout == ""
+        assert "was not found" in done.stderr
+        assert len(done.stderr_lines) <= 2
+
+
+class TestAPassword:
+    def test_that_nobody_gave_is_asked_for(self, smolctl: Smolctl, guarded: str) -> None:
+        done = smolctl("model", "pull", f"{guarded}/team/small:v1", expect=4)
+
+        assert done.stdout == ""
+        assert done.stderr_lines[0] == f"smolctl: {guarded} wants credentials"
+        assert f"docker login {guarded}" in done.stderr_lines[1]
+
+    def test_that_is_wrong_is_refused(self, smolctl: Smolctl, guarded: str) -> None:
+        smolctl.log_in(guarded, ME, "wr0ng")
+
+        done = smolctl("model", "pull", f"{guarded}/team/small:v1", expect=4)
+
+        assert done.stdout == ""
+        assert "refused the credentials" in done.stderr
+        assert "wr0ng" not in done.stderr
+
+    def test_that_docker_login_wrote_opens(self, smolctl: Smolctl, guarded: str) -> None:
+        smolctl.log_in(guarded, ME, SECRET)
+
+        done = smolctl("model", "pull", "-q", f"{guarded}/team/small:v1", expect=0)
+
+        assert done.stdout == f"{MODEL.id}\n"
+
+    @pytest.mark.parametrize("where", ["credsStore", "credHelpers"])
+    def test_from_a_credential_program_opens(
+        self, smolctl: Smolctl, guarded: str, where: str
+    ) -> None:
+        answer = json.dumps({"ServerURL": guarded, "Username": ME, "Secret": SECRET})
+        use_program(smolctl, guarded, where, f"cat >/dev/null; echo '{answer}'")
+
+        smolctl("model", "pull", f"{guarded}/team/small:v1", expect=0)
+
+    def test_from_a_credential_program_that_fails_is_not_done_without(
+        self, smolctl: Smolctl, guarded: str
+    ) -> None:
+        use_program(smolctl, guarded, "credsStore", "echo 'the keychain is locked'; exit 1")
+
+        done = smolctl("model", "pull", f"{guarded}/team/small:v1", expect=4)
+
+        assert done.stdout == ""
+        assert "docker-credential-test failed" in done.stderr
+
+    def test_never_reaches_an_error_or_a_traceback(self, smolctl: Smolctl, guarded: str) -> None:
+        smolctl.log_in(guarded, ME, SECRET)
+
+        done = smolctl("--debug", "model", "pull", f"{guarded}/team/small:v9", expect=3)
+
+        assert "Traceback" in done.stderr
+        assert SECRET not in done.stderr
+
+
+def use_program(smolctl: Smolctl, registry: str, where: str, script: str) -> None:
+    folder = smolctl.user_home / "bin"
+    folder.mkdir()
+    program = folder / "docker-credential-test"
+    program.write_text(f"#!/bin/sh\n{script}\n")
+    program.chmod(0o755)
+    smolctl.environment["PATH"] = f"{folder}{os.pathsep}{smolctl.environment['PATH']}"
+    document = {where: "test" if where == "credsStore" else {registry: "test"}}
+    (smolctl.docker_config / "config.json").write_text(json.dumps(document))
+
+
+class TestSkopeo:
+    def test_reads_our_cache_as_it_stands(self, source: Smolctl) -> None:
+        raw = skopeo("inspect", "--raw", f"oci:{source.home}:ai/small:v1")
+
+        assert raw.encode() == MODEL.manifest
+
+    def test_copies_out_of_our_cache_and_we_read_the_copy(
+        self, source: Smolctl, tmp_path: Path
+    ) -> None:
+        skopeo("copy", f"oci:{source.home}:ai/small:v1", f"oci:{tmp_path}/copy:ai/small:v2")
+
+        assert_readable(tmp_path / "copy", "ai/small:v2")
+
+    def test_copies_out_of_a_registry_and_we_read_the_copy(
+        self, plain: str, tmp_path: Path
+    ) -> None:
+        skopeo(
+            "copy",
+            "--src-tls-verify=false",
+            f"docker://{plain}/ai/small:v1",
+            f"oci:{tmp_path}/copy:ai/small:v1",
+        )
+
+        assert_readable(tmp_path / "copy", "ai/small:v1")
+
+    def test_adds_to_our_cache_and_both_models_are_there(
+        self, source: Smolctl, smolctl: Smolctl, plain: str
+    ) -> None:
+        smolctl("model", "pull", f"{plain}/ai/small:v1", expect=0)
+        skopeo("copy", f"oci:{source.home}:ai/small:v1", f"oci:{smolctl.home}:ai/copied:v1")
+
+        listed = json.loads(smolctl("model", "ls", "--json", expect=0).stdout)
+
+        tags = {tag for model in listed for tag in model["tags"]}
+        assert "docker.io/ai/copied:v1" in tags
+
+    def test_pulls_from_our_own_server(self, source: Smolctl, tmp_path: Path) -> None:
+        with serving(Store(source.home)) as host:
+            skopeo(
+                "copy",
+                "--src-tls-verify=false",
+                f"docker://{host}/ai/small:v1",
+                f"oci:{tmp_path}/copy:ai/small:v1",
+            )
+            listed = json.loads(
+                skopeo("list-tags", "--tls-verify=false", f"docker://{host}/ai/small")
+            )
+
+        assert_readable(tmp_path / "copy", "ai/small:v1")
+        assert listed["Tags"] == ["latest", "v1"]
+
+
+def assert_readable(root: Path, name: str, model: Packed = MODEL) -> None:
+    store = Store(root)
+    found = store.get(name)
+    artifact = store.artifact(found)
+    assert str(found.id) == model.id
+    assert store.missing_blobs(artifact.manifest) == []
+    assert artifact.config.architecture == "llama"
