@@ -66,7 +66,9 @@ class Invocation:
         from smolctl.registry.pull import pull
 
         name = self.store.familiar(reference)
-        self.output.on_interrupt(f"Interrupted. `smolctl model pull {name}` takes it up again.")
+        self.output.on_interrupt(
+            f"Interrupted. What was complete is kept; `smolctl model pull {name}` fetches the rest."
+        )
         with (
             self.client(reference) as client,
             pull_progress(self.output, name, quiet=quiet) as progress,

@@ -9,7 +9,8 @@ import typer
 from smolctl.cli.invocation import Invocation
 from smolctl.cli.listing import HEADERS, Listed
 from smolctl.cli.options import JsonFlag, QuietFlag, local_models
-from smolctl.errors import InvalidReference, SmolctlError
+from smolctl.errors import SmolctlError
+from smolctl.model.reference import ModelId
 
 if TYPE_CHECKING:
     from smolctl.store.store import Store, StoredModel
@@ -37,6 +38,8 @@ def command(
     """List the models that are here, a line for each name."""
     invocation = Invocation.of(ctx)
     store, output = invocation.store, invocation.output
+    if model is not None and ModelId.parse(model) is None:
+        store.parse(model)  # what is no name at all is a mistake, and not an empty list
     models = [found for found in store.models() if model is None or _matches(store, found, model)]
     if quiet and not as_json:
         for found in models:
@@ -54,12 +57,12 @@ def command(
 
 def _matches(store: Store, model: StoredModel, pattern: str) -> bool:
     """Whether `pattern` is the model's ID or name, or its name without the tag."""
-    if model.id.hex.startswith(pattern.removeprefix("sha256:")) and len(pattern) >= 12:
+    model_id = ModelId.parse(pattern)
+    if model_id is not None and model_id.matches(model.id):
         return True
-    try:
-        wanted = store.parse(pattern)
-    except InvalidReference:
-        return False
+    if model_id is not None and len(pattern) > len(model.id.short):
+        return False  # too long for a name of twelve digits
+    wanted = store.parse(pattern)
     if wanted.digest is not None:
         return model.id == wanted.digest and any(name.name == wanted.name for name in model.names)
     bare = ":" not in pattern.rpartition("/")[2]

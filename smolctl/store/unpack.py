@@ -82,6 +82,8 @@ def _extract_member(archive: tarfile.TarFile, member: tarfile.TarInfo, folder: P
     if source is None:
         raise IntegrityError(f"an archive holds something that is no file: {member.name[:200]!r}")
     target.parent.mkdir(parents=True, exist_ok=True)
+    if target.exists():
+        raise IntegrityError(f"an archive holds a file twice: {member.name[:200]!r}")
     # Owners, modes and times of a stranger's archive mean nothing here.
     with source, target.open("xb") as file:
         shutil.copyfileobj(source, file, _CHUNK)

@@ -1,0 +1,30 @@
+"""`python -m benchmarks [NAME…]`: run the benchmarks, all of them by default."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from benchmarks import pull, startup
+
+BENCHMARKS = {"startup": startup.run, "pull": pull.run}
+
+
+def main() -> None:
+    """Run the benchmarks that the command line names."""
+    names = sys.argv[1:] or list(BENCHMARKS)
+    unknown = [name for name in names if name not in BENCHMARKS]
+    if unknown:
+        sys.exit(f"no such benchmark: {unknown[0]}; there are {', '.join(BENCHMARKS)}")
+    print(f"{platform.machine()}, {os.cpu_count()} processors, Python {platform.python_version()}")
+    print("Compare what stands in one table: times of different runs say little.")
+    with TemporaryDirectory(prefix="smolctl-bench-") as folder:
+        for name in names:
+            BENCHMARKS[name](Path(folder) / name)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,44 @@
+from pathlib import Path
+
+import pytest
+
+from smolctl.errors import UsageError
+from smolctl.settings import Settings
+
+
+def test_the_defaults_are_the_platforms():
+    settings = Settings.from_environment({})
+    assert settings.home.name == "smolctl"
+    assert settings.docker_config == Path.home() / ".docker" / "config.json"
+    assert settings.default_registry == "docker.io"
+    assert not settings.offline
+
+
+def test_variables_win_and_may_be_quoted():
+    settings = Settings.from_environment(
+        {
+            "SMOLCTL_HOME": '"/srv/models" ',
+            "DOCKER_CONFIG": "/etc/docker",
+            "SMOLCTL_DEFAULT_REGISTRY": "'localhost:5000'",
+            "SMOLCTL_OFFLINE": "Yes",
+        }
+    )
+    assert settings.home == Path("/srv/models")
+    assert settings.docker_config == Path("/etc/docker/config.json")
+    assert settings.default_registry == "localhost:5000"
+    assert settings.offline
+
+
+def test_an_empty_variable_is_unset():
+    assert Settings.from_environment({"SMOLCTL_HOME": "", "SMOLCTL_OFFLINE": ""}) == (
+        Settings.from_environment({})
+    )
+
+
+def test_a_relative_home_does_not_move_with_the_working_folder():
+    assert Settings.from_environment({"SMOLCTL_HOME": "models"}).home.is_absolute()
+
+
+def test_a_flag_that_is_neither_yes_nor_no_is_an_error():
+    with pytest.raises(UsageError, match="SMOLCTL_OFFLINE"):
+        Settings.from_environment({"SMOLCTL_OFFLINE": "maybe"})
