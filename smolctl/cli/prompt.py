@@ -71,6 +71,9 @@ def _read_all() -> str:
     if sys.stdin is None:
         return ""
     chunks = []
-    while chunk := os.read(sys.stdin.fileno(), _CHUNK):
-        chunks.append(chunk)
+    try:
+        while chunk := os.read(sys.stdin.fileno(), _CHUNK):
+            chunks.append(chunk)
+    except OSError as error:
+        raise UsageError(f"cannot read standard input: {error.strerror}") from error
     return b"".join(chunks).decode(errors="replace")

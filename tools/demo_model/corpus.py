@@ -5,6 +5,7 @@ Nothing in it was collected: every sentence comes from the templates of this fol
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from random import Random
 from typing import TYPE_CHECKING
@@ -35,10 +36,17 @@ _GENERATED = (
     ("rewriting", tasks.rewriting, 1500),
     ("tool call", tasks.tool_call, 6000),
 )
+_TASK_KINDS = frozenset(kind for kind, _, _ in _GENERATED)
 _EVALUATED_TASKS = 60
 _REPEATS = 3
 _INVENTED = 150
 """Capitals of countries that do not exist: the model should say that it does not know."""
+
+_STATEMENTS = (
+    "Name", "Tell", "Explain", "Calculate", "Add", "Mix", "Capital", "Opposite", "The", "A baby",
+    "Symbol", "Chemical", "Language", "Number", "Meaning", "Subtract", "Multiply",
+)  # fmt: skip
+"""What a sentence that ends with a full stop, not with a question mark, begins with."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +69,7 @@ class Dialogue:
 
 @dataclass(frozen=True)
 class Corpus:
-    """Dialogues to train on, and questions that are in none of them word for word."""
+    """Dialogues to train on, and questions that none of them asks in these words."""
 
     dialogues: tuple[Dialogue, ...]
     held_out: tuple[Question, ...]
@@ -98,25 +106,22 @@ def generate(seed: int) -> Corpus:
         unseen = [task for task in fresh if task.prompt not in seen][:_EVALUATED_TASKS]
         held_out += [Question(kind, task.prompt, task.answer, task.system) for task in unseen]
     random.shuffle(dialogues)
+    asked = {_key(turn.prompt) for dialogue in dialogues for turn in dialogue.turns}
     return Corpus(
         tuple(dialogues),
         tuple(
-            Question(
-                q.kind,
-                _marked(q.prompt) if q.kind not in _TASK_KINDS else q.prompt,
-                q.answer,
-                q.system,
-            )
-            for q in held_out
+            question
+            if question.kind in _TASK_KINDS
+            else dataclasses.replace(question, prompt=_marked(question.prompt))
+            for question in held_out
+            if _key(question.prompt) not in asked
         ),
     )
 
 
-_TASK_KINDS = frozenset(kind for kind, _, _ in _GENERATED)
-_STATEMENTS = (
-    "Name", "Tell", "Explain", "Calculate", "Add", "Mix", "Capital", "Opposite", "The", "A baby",
-    "Symbol", "Chemical", "Language", "Number", "Meaning", "Subtract", "Multiply",
-)  # fmt: skip
+def _key(prompt: str) -> str:
+    """Return what prompts have in common that differ in capitals and end marks alone."""
+    return prompt.lower().rstrip("?!. ")
 
 
 def _answers(relation: Relation) -> Iterator[tuple[str, str]]:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 class Relation:
     """A kind of fact. `{s}` in a phrasing is the subject, `{o}` in the answer what it maps to.
 
-    Phrasings are written without the question mark that `mark` ends them with.
+    Phrasings are written without the question mark or full stop that they end with.
     """
 
     kind: str

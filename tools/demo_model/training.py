@@ -55,8 +55,9 @@ def train(
 ) -> Iterator[Parameters]:
     """Train on `conversations`, printing the loss; yields the weights now and then, and last."""
     parameters = initialize(geometry, seed)
+    warmup = min(schedule.warmup, schedule.steps // 2)
     rate = optax.warmup_cosine_decay_schedule(
-        0.0, schedule.learning_rate, schedule.warmup, schedule.steps, schedule.learning_rate * 0.01
+        0.0, schedule.learning_rate, warmup, schedule.steps, schedule.learning_rate * 0.01
     )
     optimizer = muon(rate, adam_b2=0.98, weight_decay=0.01)
     state = optimizer.init(parameters)

@@ -1,0 +1,78 @@
+"""The demo model answers, from both of its quantizations, and `smolctl demo` shows it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from smolctl.demo.artifact import F16, Q4_K_M, REPOSITORY
+from smolctl.engine.chat_template import Message, find_template
+from smolctl.engine.llama import load
+from smolctl.engine.sampling import Sampling
+from smolctl.model.gguf import read_file
+from smolctl.store.files import model_files
+
+if TYPE_CHECKING:
+    from smolctl.store.store import Store
+    from tests.support.processes import Smolctl
+
+QUESTIONS: list[dict[str, Any]] = json.loads(
+    (Path(__file__).parent.parent / "demo_questions.json").read_text()
+)
+GREEDY = Sampling(temperature=0, max_tokens=200)
+
+
+@pytest.mark.parametrize("variant", [F16, Q4_K_M], ids=lambda variant: variant.quantization)
+def test_both_variants_give_the_right_answers(demo_store: Store, variant: Any) -> None:
+    artifact = demo_store.artifact(demo_store.get(f"{REPOSITORY}:{variant.tags[0]}"))
+    assert artifact.config.quantization == variant.quantization
+    files = model_files(demo_store, artifact)
+    template = find_template(files.chat_template, read_file(files.weights[0]).chat_template)
+    wrong = []
+    with load(files.weights) as model:
+        for question in QUESTIONS:
+            system = question.get("system")
+            messages = [Message("system", system)] if system else []
+            messages.append(Message("user", question["prompt"]))
+            prompt = template.render(messages, bos_token=model.bos_token, eos_token=model.eos_token)
+            reply = "".join(model.generate(prompt, GREEDY))
+            if reply != question["answer"]:
+                wrong.append((question["prompt"], reply))
+    assert wrong == []
+
+
+def test_the_questions_are_of_every_kind() -> None:
+    kinds = {question["kind"] for question in QUESTIONS}
+    assert kinds >= {
+        "capital", "arithmetic", "greeting", "smolctl", "summary", "extraction", "tool call",
+    }  # fmt: skip
+    assert len(QUESTIONS) >= 40
+
+
+def test_the_demo_shows_each_command_and_its_answer(smolctl: Smolctl, tmp_path: Path) -> None:
+    home = tmp_path / "demo"
+    done = smolctl("demo", "--home", str(home), expect=0)
+    lines = done.stdout.splitlines()
+    commands = [line for line in lines if line.startswith("$ ")]
+    assert [line.split(" model ")[1].split()[0] for line in commands] == [
+        "pull", "ls", "run", "run",
+    ]  # fmt: skip
+    assert "The capital of France is Paris." in lines
+    assert str(home / "models") in done.stdout
+    assert "not SmolLM2" in done.stdout
+    again = smolctl("demo", "--home", str(home), expect=0)
+    assert "The capital of France is Paris." in again.stdout.splitlines()
+
+
+def test_the_demo_model_says_what_it_is_wherever_it_appears(demo_store: Store) -> None:
+    model = demo_store.get(f"{REPOSITORY}:latest")
+    assert "demo" in REPOSITORY
+    artifact = demo_store.artifact(model)
+    header = read_file(model_files(demo_store, artifact).weights[0])
+    assert header.name == "smolctl demo model"
+    assert "not SmolLM2" in str(header.metadata["general.description"])
+    (terms,) = (la for la in artifact.layers if la.role.value == "license")
+    assert b"not SmolLM2" in demo_store.blobs.read(terms.descriptor, "license")
