@@ -6,7 +6,7 @@ python=$1
 venv=$2
 
 if ! "$python" -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null; then
-    echo "smolctl needs Python 3.10 or newer; '$python' is not. Try: make PYTHON=python3.12 $*" >&2
+    echo "smolctl needs Python 3.10 or newer; '$python' is not. Try: make PYTHON=python3.12" >&2
     exit 1
 fi
 
