@@ -27,6 +27,10 @@ EXAMPLES = (
     ("Chat, on a terminal", "smolctl model run ai/smollm2"),
     ("Work on piped text", 'cat notes.txt | smolctl model run ai/smollm2 "Summarize:"'),
     ("The same answer every time", "smolctl model run ai/smollm2 --temperature 0 'Name a colour'"),
+    (
+        "Several at once, each answer in one piece",
+        "xargs -P4 -I{} smolctl model run ai/smollm2 --no-stream 'Translate: {}' < words.txt",
+    ),
     ("A bare file", "smolctl model run ./model.gguf 'Hello'"),
 )
 
@@ -72,6 +76,9 @@ def command(
         int | None, typer.Option("--ctx-size", "-c", help="Tokens of context; else the model's.")
     ] = None,
     threads: Annotated[int | None, typer.Option(help="CPU threads; else one per core.")] = None,
+    no_stream: Annotated[
+        bool, typer.Option("--no-stream", help="Print the answer in one piece, when it is whole.")
+    ] = False,
     pull: PullFlag = PullPolicy.missing,
     plain_http: PlainHttpFlag = False,
     offline: OfflineFlag = False,
@@ -105,7 +112,8 @@ def command(
         else:
             messages = [Message("system", system)] if system else []
             messages.append(Message("user", text))
-            _answer(invocation.output, loaded, render(loaded, runnable, messages), sampling)
+            rendered = render(loaded, runnable, messages)
+            _answer(invocation.output, loaded, rendered, sampling, stream=not no_stream)
 
 
 def _find(invocation: Invocation, model: str, pull: PullPolicy) -> Runnable:
@@ -118,17 +126,24 @@ def _find(invocation: Invocation, model: str, pull: PullPolicy) -> Runnable:
     return runnable_model(invocation.store, invocation.obtain(model, pull), model)
 
 
-def _answer(output: Output, loaded: LoadedModel, prompt: str, sampling: Sampling) -> None:
+def _answer(
+    output: Output, loaded: LoadedModel, prompt: str, sampling: Sampling, *, stream: bool
+) -> None:
+    kept: list[str] = []
     ended = True
     with closing(loaded.generate(prompt, sampling)) as generation:
         try:
             for text, is_reasoning in split_reasoning(generation):
                 if is_reasoning:
                     output.aside(text)
-                else:
+                    continue
+                ended = text.endswith("\n")
+                if stream:
                     output.piece(text)
-                    ended = text.endswith("\n")
+                else:
+                    kept.append(text)
         finally:
             # Also when it was interrupted: what came is part of the answer, and ends as a line.
-            if not ended:
-                output.piece("\n")
+            rest = "".join(kept) + ("" if ended else "\n")
+            if rest:
+                output.piece(rest)

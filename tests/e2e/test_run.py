@@ -1,0 +1,150 @@
+"""`run` as people and scripts use it, with the demo model and with one that never stops."""
+
+from __future__ import annotations
+
+import os
+import signal
+from typing import TYPE_CHECKING
+
+import pytest
+
+from smolctl.demo.artifact import REPOSITORY
+from smolctl.store.files import model_files
+from tests.support.random_model import Geometry, write_random_model
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from smolctl.store.store import Store
+    from tests.support.processes import Smolctl
+
+FRANCE = "What is the capital of France?"
+PARIS = "The capital of France is Paris.\n"
+STORY = "Anna baked a cake for her brother. The cake was sweet. Everybody liked it.\n"
+
+
+@pytest.fixture(scope="module")
+def gguf(demo_store: Store) -> str:
+    """The demo model's file, bare."""
+    artifact = demo_store.artifact(demo_store.get(f"{REPOSITORY}:latest"))
+    return str(model_files(demo_store, artifact).weights[0])
+
+
+@pytest.fixture(scope="module")
+def endless(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A model of random weights whose greedy answer only the context ends."""
+    folder = tmp_path_factory.mktemp("endless")
+    return str(write_random_model(folder / "endless.gguf", Geometry(context=65536)))
+
+
+def test_a_prompt_of_several_words_needs_no_quotes(smolctl: Smolctl, gguf: str) -> None:
+    done = smolctl("model", "run", gguf, *FRANCE.split(), "--temperature", "0", expect=0)
+    assert (done.stdout, done.stderr) == (PARIS, "")
+
+
+@pytest.mark.parametrize("arguments", [("-",), ()])
+def test_the_prompt_may_come_from_standard_input(
+    smolctl: Smolctl, gguf: str, arguments: tuple[str, ...]
+) -> None:
+    done = smolctl("model", "run", gguf, *arguments, "--temperature", "0", stdin=f"{FRANCE}\n")
+    assert (done.code, done.stdout, done.stderr) == (0, PARIS, "")
+
+
+def test_an_argument_and_piped_text_are_joined(smolctl: Smolctl, gguf: str) -> None:
+    done = smolctl("model", "run", gguf, "Summarize:", "--temperature", "0", stdin=STORY)
+    assert done.stdout == "Anna baked a cake for her brother.\n"
+
+
+def test_the_system_prompt_reaches_the_model(smolctl: Smolctl, gguf: str) -> None:
+    done = smolctl(
+        "model", "run", gguf, "--system", "Answer in one word.", "--temperature", "0",
+        "What is the capital of Italy?",
+    )  # fmt: skip
+    assert done.stdout == "Rome.\n"
+
+
+def test_a_seed_repeats_and_max_tokens_end_the_answer(smolctl: Smolctl, endless: str) -> None:
+    line = ("model", "run", endless, "hello", "--temperature", "2", "--seed", "7", "-n", "20")
+    first, again = smolctl(*line, expect=0), smolctl(*line, expect=0)
+    other = smolctl(*line[:-4], "--seed", "8", "-n", "20", expect=0)
+    assert first.stdout == again.stdout != other.stdout
+
+
+def test_without_streaming_the_answer_comes_in_one_piece(smolctl: Smolctl, gguf: str) -> None:
+    process = smolctl.start("model", "run", gguf, "--no-stream", FRANCE, "--temperature", "0")
+    assert process.stdout is not None
+    assert os.read(process.stdout.fileno(), 1000) == PARIS.encode()
+    process.communicate()
+    assert process.returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("flag", "value"),
+    [("--temperature", "-1"), ("--top-p", "2"), ("--ctx-size", "0"), ("--threads", "0"),
+     ("--seed", "-1"), ("--max-tokens", "0"), ("--top-k", "many")],
+)  # fmt: skip
+def test_a_value_that_makes_no_sense_names_its_flag(
+    smolctl: Smolctl, gguf: str, flag: str, value: str
+) -> None:
+    done = smolctl("model", "run", gguf, "hi", f"{flag}={value}", expect=2)
+    assert done.stdout == ""
+    assert flag in done.stderr
+    assert len(done.stderr_lines) <= 2
+
+
+def test_a_prompt_longer_than_the_context_gives_both_numbers(smolctl: Smolctl, gguf: str) -> None:
+    done = smolctl("model", "run", gguf, "-c", "256", "7 " * 2000, expect=7)
+    assert done.stdout == ""
+    assert "the context holds 256" in done.stderr
+    assert "--ctx-size" in done.stderr
+
+
+def test_a_context_that_does_not_fit_in_memory_says_what_does(smolctl: Smolctl, gguf: str) -> None:
+    done = smolctl("model", "run", gguf, "-c", "2000000000", "hi", expect=7)
+    assert "does not fit in memory" in done.stderr
+    assert "--ctx-size" in done.stderr_lines[1]
+
+
+@pytest.mark.parametrize(("signal_", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize("mode", [(), ("--no-stream",)])
+def test_an_interrupted_answer_is_flushed_and_ends_as_a_line(
+    smolctl: Smolctl, endless: str, signal_: signal.Signals, code: int, mode: tuple[str, ...]
+) -> None:
+    process = smolctl.start("model", "run", endless, "hello", "--temperature", "0", *mode)
+    assert process.stdout is not None
+    begun = b"" if mode else os.read(process.stdout.fileno(), 1)
+    if mode:
+        _wait_for_the_model(process.pid, endless)
+    process.send_signal(signal_)
+    out, err = process.communicate()
+    assert process.returncode == code
+    if begun:
+        assert (begun + out).endswith(b"\n")
+    assert b"Traceback" not in err
+
+
+def _wait_for_the_model(pid: int, path: str) -> None:
+    """Wait until the process has mapped the model: it is past its start then."""
+    while path not in _maps(pid):
+        os.sched_yield()
+
+
+def _maps(pid: int) -> str:
+    with open(f"/proc/{pid}/maps", encoding="utf-8") as file:  # noqa: PTH123
+        return file.read()
+
+
+def test_a_chat_answers_keeps_what_was_said_and_leaves(smolctl: Smolctl, gguf: str) -> None:
+    typed = b"What is the capital of Italy?\n/nonsense\n/clear\nWhat is 2 + 3?\n/bye\n"
+    code, drawn = smolctl.on_a_terminal("model", "run", gguf, "--temperature", "0", stdin=typed)
+    assert code == 0
+    text = drawn.decode()
+    assert "The capital of Italy is Rome." in text
+    assert "No such command: /nonsense" in text
+    assert "2 + 3 = 5." in text
+    assert "\x1b[31m" not in text
+
+
+def test_a_chat_ends_with_the_end_of_its_input(smolctl: Smolctl, gguf: str) -> None:
+    code, _ = smolctl.on_a_terminal("model", "run", gguf, stdin=b"\x04")
+    assert code == 0
