@@ -9,13 +9,15 @@ errors of our own tree. Source: OCI distribution specification 1.1.
 from __future__ import annotations
 
 import json
+import ssl
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urljoin, urlsplit
 
 import requests
+import urllib3
 from oras.container import Container
 from oras.provider import Registry
 
@@ -26,12 +28,16 @@ from smolctl.model.descriptor import Descriptor
 from smolctl.model.digest import Digest
 from smolctl.model.manifest import ACCEPTED_TYPES
 from smolctl.model.reference import DOCKER_HUB, Reference, is_loopback
+from smolctl.registry.blob_stream import BlobStream
 from smolctl.registry.challenge import Challenge
+from smolctl.registry.retry import RetryPolicy, TransientFailure, parse_retry_after, retrying
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from smolctl.registry.credentials import Credentials
+
+_T = TypeVar("_T")
 
 _DOCKER_HUB_HOST = "registry-1.docker.io"
 _TIMEOUT = (10.0, 30.0)
@@ -39,7 +45,9 @@ _TIMEOUT = (10.0, 30.0)
 
 _MAXIMUM_REDIRECTS = 5
 _REDIRECTS = (301, 302, 303, 307, 308)
-_CHUNK = 1024 * 1024
+_EXPIRED = (400, 401, 403, 404, 410)
+"""What storage behind a registry says to a signed address whose time is over."""
+
 _MAXIMUM_TAGS = 1000
 _MAXIMUM_TOKEN_ANSWER = 1024 * 1024
 
@@ -56,7 +64,9 @@ class RegistryClient(Registry):  # type: ignore[misc]  # oras ships without type
     """One registry. `find_credentials` is asked once, when the registry first wants some.
 
     `plain_http` speaks HTTP; loopback registries are spoken to that way without it. The client
-    keeps its connections open: use it as a context manager, or call `close`.
+    keeps its connections open, `connections` of them: use it as a context manager, or call
+    `close`. What asks for blobs may be called from as many threads. Manifests, tags and tokens
+    are asked for again as `retries` says when a failure may pass.
     """
 
     def __init__(
@@ -65,6 +75,8 @@ class RegistryClient(Registry):  # type: ignore[misc]  # oras ships without type
         *,
         plain_http: bool = False,
         find_credentials: Callable[[], Credentials | None] = lambda: None,
+        retries: RetryPolicy = RetryPolicy(),  # noqa: B008 - it is frozen
+        connections: int = 1,
     ) -> None:
         self.registry = registry
         self.plain_http = plain_http or is_loopback(registry)
@@ -83,6 +95,12 @@ class RegistryClient(Registry):  # type: ignore[misc]  # oras ships without type
         self._credentials: Credentials | None = None
         self._asked = False
         self._authorization: str | None = None
+        self._retries = retries
+        adapter = requests.adapters.HTTPAdapter(pool_maxsize=connections)
+        self.session.mount("https://", adapter)
+        self.session.mount("http://", adapter)
+        self._has_answered = False
+        self._locations: dict[Digest, str] = {}
 
     def __enter__(self) -> RegistryClient:
         return self
@@ -100,6 +118,9 @@ class RegistryClient(Registry):  # type: ignore[misc]  # oras ships without type
         Raises `ModelNotFound`, `AccessDenied`, `RegistryUnavailable`; `IntegrityError` when the
         bytes are not those of the digest asked for, or announced.
         """
+        return self._retrying(lambda: self._fetch_manifest(reference))
+
+    def _fetch_manifest(self, reference: Reference) -> RemoteManifest:
         response = self._request_manifest(reference, "GET")
         with response:
             content = self._read(response, document.MAXIMUM_SIZE, "manifest")
@@ -121,28 +142,61 @@ class RegistryClient(Registry):  # type: ignore[misc]  # oras ships without type
 
         Raises as `fetch_manifest` does.
         """
-        response = self._request_manifest(reference, "HEAD")
-        with response:
+        with self._retrying(lambda: self._request_manifest(reference, "HEAD")) as response:
             announced = self._announced_digest(response)
         # The header is optional: where a registry leaves it out the body has to be hashed.
         return announced or self.fetch_manifest(reference).descriptor.digest
 
-    def stream_blob(self, repository: str, blob: Descriptor) -> Iterator[bytes]:
-        """Yield the bytes of `blob` in chunks as they arrive. The caller verifies them.
+    def open_blob(self, repository: str, blob: Descriptor, start: int, end: int) -> BlobStream:
+        """Ask for the bytes of `blob` from offset `start` up to `end`; the caller verifies them.
 
-        Raises `ModelNotFound` when the registry does not have the blob, `RegistryUnavailable`
-        when the connection fails, before the first chunk or later.
+        Where a redirect leads is remembered, so that the next part is asked for there; an
+        address that has expired meanwhile is asked for anew. Raises `ModelNotFound` when the
+        registry does not have the blob, `TransientFailure` when it may be worth another try,
+        `RangeIgnored` and `IntegrityError` as `BlobStream` does. Not retried here.
         """
-        url = f"{self.prefix}://{self._container(repository).get_blob_url(str(blob.digest))}"
-        with self.do_request(url, stream=True) as response:
-            self._check(response, f"blob {blob.digest}")
-            with self._network_errors():
-                yield from response.iter_content(_CHUNK)
+        headers = {} if (start, end) == (0, blob.size) else {"Range": f"bytes={start}-{end - 1}"}
+        response = self._ask_again_there(blob, headers)
+        if response is None:
+            path = self._container(repository).get_blob_url(str(blob.digest))
+            response = self.do_request(f"{self.prefix}://{path}", headers=headers, stream=True)
+            if _origin(response.url) != self._origin:
+                self._locations[blob.digest] = response.url
+        if response.status_code == 416:
+            response.close()
+            raise IntegrityError(
+                f"blob {blob.digest} has fewer bytes there than the {blob.size} its descriptor says"
+            )
+        try:
+            self._check(response, f"blob {blob.digest}", expected=(200, 206))
+        except RegistryUnavailable:
+            self._locations.pop(blob.digest, None)
+            raise
+        return BlobStream(response, blob, start, end, self._network_errors)
+
+    def _ask_again_there(
+        self, blob: Descriptor, headers: dict[str, str]
+    ) -> requests.Response | None:
+        """Ask where the registry sent us for `blob` before; None when that leads nowhere now."""
+        location = self._locations.get(blob.digest)
+        if location is None:
+            return None
+        try:
+            response = self._follow("GET", location, headers, stream=True)
+        except RegistryUnavailable:
+            self._locations.pop(blob.digest, None)
+            raise
+        if response.status_code in _EXPIRED:
+            response.close()
+            self._locations.pop(blob.digest, None)
+            return None
+        return response
 
     def tags(self, repository: str) -> list[str]:
         """Return the repository's tags in the registry's order, the first thousand of them."""
         try:
-            tags = self.get_tags(self._container(repository), N=_MAXIMUM_TAGS)
+            container = self._container(repository)
+            tags = self._retrying(lambda: self.get_tags(container, N=_MAXIMUM_TAGS))
         except (LookupError, TypeError, ValueError, AttributeError, RecursionError):
             raise RegistryUnavailable(f"{self.registry} has no list of tags") from None
         return [str(tag) for tag in tags or ()]
@@ -188,6 +242,7 @@ class RegistryClient(Registry):  # type: ignore[misc]  # oras ships without type
                 response: requests.Response = self.session.request(
                     method, url, headers=sent, allow_redirects=False, timeout=_TIMEOUT, **send
                 )
+            self._has_answered = True
             location = response.headers.get("Location")
             if response.status_code not in _REDIRECTS or not location or method == "POST":
                 return response
@@ -276,10 +331,12 @@ class RegistryClient(Registry):  # type: ignore[misc]  # oras ships without type
         header = response.headers.get("Docker-Content-Digest")
         return Digest.parse(header.strip()) if header else None
 
-    def _check(self, response: requests.Response, what: str) -> None:
+    def _check(
+        self, response: requests.Response, what: str, *, expected: tuple[int, ...] = (200,)
+    ) -> None:
         """Raise the error that the answer's status stands for, if it is one."""
         status = response.status_code
-        if status == 200:
+        if status in expected:
             return
         reason = _reason(response)
         response.close()
@@ -288,12 +345,20 @@ class RegistryClient(Registry):  # type: ignore[misc]  # oras ships without type
         if status in (401, 403):
             refused = "refused the credentials" if self._credentials else "wants credentials"
             raise AccessDenied(f"{self.registry} {refused} for {what}", hint=self._login_hint)
+        retry_after = parse_retry_after(response.headers.get("Retry-After"))
         if status == 429:
-            raise RegistryUnavailable(
+            raise TransientFailure(
                 f"{self.registry} says there were too many requests",
                 hint="Wait a while, or log in: registries allow more to those they know.",
+                retry_after=retry_after,
             )
-        raise RegistryUnavailable(f"{self.registry} answered {status} for {what}{reason}")
+        message = f"{self.registry} answered {status} for {what}{reason}"
+        if status == 408 or status >= 500:
+            raise TransientFailure(message, retry_after=retry_after)
+        raise RegistryUnavailable(message)
+
+    def _retrying(self, ask: Callable[[], _T]) -> _T:
+        return retrying(ask, self._retries)
 
     def _read(self, response: requests.Response, limit: int, what: str) -> bytes:
         """Return a whole body of at most `limit` bytes. Raises `IntegrityError` past that."""
@@ -316,27 +381,28 @@ class RegistryClient(Registry):  # type: ignore[misc]  # oras ships without type
         """
         try:
             yield
-        except requests.exceptions.SSLError as error:
-            raise RegistryUnavailable(
-                f"no trusted TLS connection to {self.registry}: {_cause(error)}",
-                hint="Name your certificates in REQUESTS_CA_BUNDLE, or use --plain-http.",
-            ) from _innermost(error)
-        except requests.exceptions.ConnectTimeout as error:
-            raise RegistryUnavailable(
-                f"{self.registry} did not answer within {_TIMEOUT[0]:.0f} s"
-            ) from _innermost(error)
-        except requests.exceptions.RequestException as error:
-            # In the middle of a body, requests has no Timeout for it.
-            if isinstance(error, requests.exceptions.Timeout) or isinstance(
-                _innermost(error), TimeoutError
+        except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError) as error:
+            cause = _innermost(error)
+            # Who has never answered is most likely misspelled or down: that is said at once.
+            failure = TransientFailure if self._has_answered else RegistryUnavailable
+            if isinstance(cause, ssl.SSLCertVerificationError) or (
+                isinstance(cause, ssl.SSLError) and not self._has_answered
             ):
                 raise RegistryUnavailable(
-                    f"{self.registry} sent nothing for {_TIMEOUT[1]:.0f} s"
-                ) from _innermost(error)
-            raise RegistryUnavailable(
+                    f"no trusted TLS connection to {self.registry}: {_cause(error)}",
+                    hint="Name your certificates in REQUESTS_CA_BUNDLE, or use --plain-http.",
+                ) from cause
+            if isinstance(error, requests.exceptions.ConnectTimeout):
+                raise failure(
+                    f"{self.registry} did not answer within {_TIMEOUT[0]:.0f} s"
+                ) from cause
+            # In the middle of a body, requests has no Timeout for it.
+            if isinstance(error, requests.exceptions.Timeout) or isinstance(cause, TimeoutError):
+                raise failure(f"{self.registry} sent nothing for {_TIMEOUT[1]:.0f} s") from cause
+            raise failure(
                 f"cannot reach {self.registry}: {_cause(error)}",
                 hint="Check the name, the network and the proxy settings.",
-            ) from _innermost(error)
+            ) from cause
 
     def _container(self, repository: str) -> Container:
         return Container(f"{self.hostname}/{repository}")

@@ -6,12 +6,15 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from smolctl.errors import IntegrityError
+from smolctl.errors import IntegrityError, StorageError
 from smolctl.model.digest import Digest
-from smolctl.store.storage import locked, storage_errors, sync_folder
+from smolctl.model.units import format_size
+from smolctl.store.journal import boot_id, read_journal
+from smolctl.store.partial import PartialBlob, journal_path
+from smolctl.store.storage import lock_file, storage_errors
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
     from pathlib import Path
 
     from smolctl.model.descriptor import Descriptor
@@ -76,37 +79,82 @@ class Blobs:
             raise IntegrityError(f"the cache is damaged: {error.message}", hint=_REPAIR) from None
         return content
 
-    def write(self, descriptor: Descriptor, fetch: Callable[[], Iterable[bytes]]) -> bool:
-        """Store the blob that `fetch` gives in chunks, unless it is here already.
+    def open_partial(self, descriptor: Descriptor, *, wait: bool = True) -> PartialBlob | None:
+        """Return the blob of `descriptor` to be written on, locked; close it afterwards.
 
-        `fetch` is only called when the bytes are needed. Every byte is hashed as it is written,
-        and one that goes past the descriptor's size ends the transfer at once. Returns whether
-        anything was written: when another process stored the same blob meanwhile, this one
-        waits for it and writes nothing. Raises `IntegrityError` when the bytes are not the ones
-        described (they are then dropped) and `StorageError` when they cannot be kept.
+        None, without `wait`, when another process (or thread) is writing it. Look whether the
+        blob `has` come meanwhile before you write.
+        """
+        path = self.partial_path(descriptor.digest)
+        handle = lock_file(path, wait=wait)
+        if handle is None:
+            return None
+        try:
+            return PartialBlob(descriptor, path, self.path(descriptor.digest), handle)
+        except StorageError:
+            os.close(handle)
+            raise
+
+    def partial_size(self, descriptor: Descriptor) -> int:
+        """Return how many bytes of an unfinished blob its journal speaks of."""
+        path = journal_path(self.partial_path(descriptor.digest))
+        try:
+            with storage_errors(path):
+                return read_journal(path, descriptor, boot_id()).total
+        except (FileNotFoundError, IntegrityError):
+            return 0
+
+    def check_space(self, missing: Iterable[Descriptor]) -> None:
+        """Raise `StorageError` when the disk cannot hold the blobs `missing`.
+
+        What is there of unfinished ones counts as there.
+        """
+        needed = 0
+        for descriptor in missing:
+            path = self.partial_path(descriptor.digest)
+            with storage_errors(path):
+                needed += descriptor.size - min(_allocated(path), descriptor.size)
+        with storage_errors(self.root):
+            disk = os.statvfs(self.root)
+        free = disk.f_bavail * disk.f_frsize
+        if needed > free:
+            raise StorageError(
+                f"the disk is too small: {format_size(needed)} are to be fetched, and"
+                f" {self.root} has {format_size(free)} free",
+                hint="Free some space (`smolctl model rm`), or set SMOLCTL_HOME to another disk.",
+            )
+
+    def write(self, descriptor: Descriptor, chunks: Iterable[bytes]) -> bool:
+        """Store the blob that `chunks` make up, in order, unless it is here already.
+
+        Returns whether anything was written: when another process stores the same blob
+        meanwhile, this one waits for it and writes nothing. Raises `IntegrityError` when the
+        bytes are not the ones described (they are then dropped), at the first byte too many, and
+        `StorageError` when they cannot be kept.
         """
         if self.has(descriptor):
             return False
-        target = self.path(descriptor.digest)
-        partial = self.partial_path(descriptor.digest)
-        with locked(partial) as handle:
+        partial = self.open_partial(descriptor)
+        assert partial is not None  # noqa: S101 - it waited
+        with partial:
             if self.has(descriptor):
-                partial.unlink(missing_ok=True)
+                partial.discard()
                 return False
+            partial.restart()
+            position = 0
             try:
-                self._receive(descriptor, fetch(), handle, partial)
+                for chunk in chunks:
+                    partial.write(position, chunk)
+                    position += len(chunk)
+                partial.commit()
             except IntegrityError:
-                partial.unlink(missing_ok=True)
+                partial.discard()
                 raise
-            with storage_errors(target):
-                target.parent.mkdir(parents=True, exist_ok=True)
-                partial.replace(target)
-                sync_folder(target.parent)
         return True
 
     def write_bytes(self, descriptor: Descriptor, content: bytes) -> bool:
         """Store `content` under `descriptor`, as `write` does."""
-        return self.write(descriptor, lambda: (content,))
+        return self.write(descriptor, (content,))
 
     def remove(self, digest: Digest) -> int:
         """Delete a blob; returns the bytes freed, 0 when it was not here."""
@@ -119,40 +167,13 @@ class Blobs:
                 return 0
         return size
 
-    def _receive(
-        self, descriptor: Descriptor, chunks: Iterable[bytes], handle: int, partial: Path
-    ) -> None:
-        hasher = descriptor.digest.hasher()
-        received = 0
-        with storage_errors(partial):
-            os.ftruncate(handle, 0)
-        for chunk in chunks:
-            received += len(chunk)
-            if received > descriptor.size:
-                raise IntegrityError(
-                    f"blob {descriptor.digest} is longer than the {descriptor.size} bytes"
-                    " its descriptor says"
-                )
-            hasher.update(chunk)
-            with storage_errors(partial):
-                _write_all(handle, chunk)
-        if received < descriptor.size:
-            raise IntegrityError(
-                f"blob {descriptor.digest} ended after {received} of {descriptor.size} bytes"
-            )
-        if hasher.hexdigest() != descriptor.digest.hex:
-            actual = f"{descriptor.digest.algorithm}:{hasher.hexdigest()}"
-            raise IntegrityError(
-                f"the registry served wrong bytes: {actual} where {descriptor.digest} was asked for"
-            )
-        with storage_errors(partial):
-            os.fsync(handle)
-
 
 _REPAIR = "Pull the model again to repair it."
 
 
-def _write_all(handle: int, chunk: bytes) -> None:
-    view = memoryview(chunk)
-    while view:
-        view = view[os.write(handle, view) :]
+def _allocated(path: Path) -> int:
+    """Return the bytes of disk that a file with holes takes, 0 when there is none."""
+    try:
+        return path.stat().st_blocks * 512
+    except FileNotFoundError:
+        return 0

@@ -40,24 +40,34 @@ def storage_errors(path: Path) -> Iterator[None]:
 
 @contextmanager
 def locked(path: Path) -> Iterator[int]:
-    """Hold an exclusive lock on the file at `path`, made if missing; gives its descriptor.
+    """Hold the lock of `lock_file` while the block runs; gives its descriptor."""
+    handle = lock_file(path, wait=True)
+    assert handle is not None  # noqa: S101 - it waited
+    try:
+        yield handle
+    finally:
+        os.close(handle)
 
-    The kernel drops the lock when the process ends, however it ends. The file may be renamed or
-    removed while another process waits for it; whoever then gets the lock of a file that is no
-    longer at `path` tries again with the one that is.
+
+def lock_file(path: Path, *, wait: bool) -> int | None:
+    """Lock the file at `path`, made if missing, and return its descriptor, to be closed.
+
+    Without `wait`, None when somebody else has it. The kernel drops the lock when the process
+    ends, however it ends. The file may be renamed or removed while we wait for it; whoever then
+    gets the lock of a file that is no longer at `path` tries again with the one that is.
     """
     with storage_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         while True:
             handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-            fcntl.flock(handle, fcntl.LOCK_EX)
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                os.close(handle)
+                return None
             if _is_at(handle, path):
-                break
+                return handle
             os.close(handle)
-    try:
-        yield handle
-    finally:
-        os.close(handle)
 
 
 def replace_file(path: Path, content: bytes) -> None:

@@ -20,10 +20,10 @@ def blobs(tmp_path):
 )
 def test_what_is_not_the_blob_is_never_kept(blobs, chunks):
     with pytest.raises(IntegrityError, match=str(BLOB.digest)):
-        blobs.write(BLOB, lambda: chunks)
+        blobs.write(BLOB, chunks)
     assert not blobs.has(BLOB)
     assert not list(blobs.root.rglob("*"))[2:]
-    assert blobs.write(BLOB, lambda: [CONTENT])
+    assert blobs.write(BLOB, [CONTENT])
     assert blobs.has(BLOB)
 
 
@@ -36,13 +36,16 @@ def test_too_many_bytes_end_the_transfer_at_the_first(blobs):
             yield CONTENT
 
     with pytest.raises(IntegrityError, match="longer"):
-        blobs.write(BLOB, endless)
+        blobs.write(BLOB, endless())
     assert len(taken) == 2
 
 
 def test_a_blob_that_is_here_is_not_asked_for(blobs):
+    def asked():
+        yield pytest.fail("asked")
+
     blobs.write_bytes(BLOB, CONTENT)
-    assert blobs.write(BLOB, lambda: pytest.fail("asked")) is False
+    assert blobs.write(BLOB, asked()) is False
 
 
 def test_a_damaged_small_blob_is_replaced(blobs):
@@ -61,7 +64,7 @@ def test_a_failure_from_outside_leaves_no_blob(blobs):
         raise RuntimeError
 
     with pytest.raises(RuntimeError):
-        blobs.write(BLOB, broken)
+        blobs.write(BLOB, broken())
     assert not blobs.has(BLOB)
 
 

@@ -297,7 +297,7 @@ def chunks():
     print("half", flush=True)
     sys.stdin.read(1)
     yield content[1_000_000:]
-print(Blobs(Path(sys.argv[1])).write(Descriptor.of(content, "m"), chunks), flush=True)
+print(Blobs(Path(sys.argv[1])).write(Descriptor.of(content, "m"), chunks()), flush=True)
 """
 
 
