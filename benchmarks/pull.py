@@ -134,7 +134,7 @@ def _judge(goal: goals.Goal, results: Mapping[str, Measured], over: str, under: 
     """Judge the ratio of two times; a peer that was skipped is in no results."""
     for name in (over, under):
         if name not in results:
-            goal.judge(None, missing=f"{name}, was skipped")
+            goal.judge(None, missing=f"{name} was skipped")
             return
     goal.judge(results[over].seconds / results[under].seconds)
 
