@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import platform
 import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from benchmarks import pull, startup
+from benchmarks import machine, pull, startup
 
 BENCHMARKS = {"startup": startup.run, "pull": pull.run}
 
@@ -19,7 +17,7 @@ def main() -> None:
     unknown = [name for name in names if name not in BENCHMARKS]
     if unknown:
         sys.exit(f"no such benchmark: {unknown[0]}; there are {', '.join(BENCHMARKS)}")
-    print(f"{platform.machine()}, {os.cpu_count()} processors, Python {platform.python_version()}")
+    machine.describe()
     print("Compare what stands in one table: times of different runs say little.")
     with TemporaryDirectory(prefix="smolctl-bench-") as folder:
         for name in names:

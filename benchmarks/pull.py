@@ -1,93 +1,143 @@
-"""A verified pull of one large blob from Debian's docker-registry on loopback, against peers.
+"""Pulls of a model of the real size on loopback, against what else moves blobs.
 
-The blob is random bytes of the size of SmolLM2-360M's F16 file; what it says does not matter to
-a transfer.
+The model is a GGUF with the geometry of SmolLM2-360M in F16, 725 MB, its weights random. It comes
+from Debian's docker-registry where speed is compared, and from a server that holds every
+connection to a rate and counts what it sends where the question is what is moved.
 """
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
 import sys
 from functools import partial
 from typing import TYPE_CHECKING
 
+from benchmarks import goals, interruption
+from benchmarks.published import REPOSITORY, TAG, Published
+from benchmarks.puller import Puller, discard
+from benchmarks.throttle import throttled
 from benchmarks.timing import Contender, race
-from smolctl.model.config import ConfigSchema, ModelConfig
-from smolctl.model.descriptor import Descriptor
-from smolctl.model.digest import Digest
-from smolctl.model.layer import GGUF_LAYER
-from smolctl.model.manifest import Manifest
-from smolctl.model.reference import Reference
-from smolctl.store.store import Store
 from tests.support.docker_registry import docker_registry
+from tests.support.random_model import SMOLLM2_360M, Geometry
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
-SIZE = 725_000_000
-"""Bytes: SmolLM2-360M in F16."""
+    from benchmarks.timing import Measured
 
-_CHUNK = 1_000_000
-_NAME = "ai/random:latest"
+_ROUNDS = 5
+_RATE = 20_000_000
+"""Bytes a second of each connection to the slow server."""
+
+_SMOLCTL = "smolctl model pull"
+_SKOPEO = "skopeo copy docker: dir:"
+_CURL = "curl alone, nothing checked"
+_CHECKED_CURL = "curl && openssl dgst"
+_ORAS = """
+import sys, oras.provider
+host, repository, digest, file = sys.argv[1:]
+registry = oras.provider.Registry(host, insecure=True)
+registry.download_blob(f"{host}/{repository}", digest, file)
+"""
 
 
-def run(folder: Path) -> None:
-    """Time `smolctl model pull`, `skopeo copy`, and `curl` with a digest check after it."""
-    missing = [tool for tool in ("docker-registry", "skopeo", "curl") if not shutil.which(tool)]
-    if missing:
-        print(f"\nPull: skipped, not installed: {', '.join(missing)}")
+def run(folder: Path, geometry: Geometry = SMOLLM2_360M) -> None:
+    """Measure pulls of a model of `geometry`; the goals are for the real size.
+
+    `folder` comes to hold five times the model.
+    """
+    published = Published.make(folder / "published", geometry)
+    print(f"\nThe model: {published.weights.size / 1e6:.0f} MB in one layer")
+    _against_peers(folder, published)
+    with throttled(published, _RATE) as server:
+        puller = Puller(folder / "home", server.host)
+        _slow_connections(folder, published, puller)
+        interruption.kill_at_half(published, server, puller)
+        interruption.share_weights(published, server, puller)
+        interruption.kill_often(published, server, puller)
+
+
+def _against_peers(folder: Path, published: Published) -> None:
+    if shutil.which("docker-registry") is None:
+        print("\nA verified pull: skipped, not installed: docker-registry")
         return
-    published = Store(folder / "published")
-    digest = _publish(published)
     with docker_registry(folder / "registry") as host:
-        copy = ("skopeo", "copy", "--quiet", "--dest-tls-verify=false")
-        source = f"oci:{published.root}:{_NAME}"
-        subprocess.run((*copy, source, f"docker://{host}/{_NAME}"), check=True)
-        shutil.rmtree(published.root)
-        home, target, file = folder / "home", folder / "skopeo", folder / "curl.bin"
-        url = f"http://{host}/v2/ai/random/blobs/{digest}"
-        check = f"curl -sS -o '{file}' '{url}' && openssl dgst -sha256 '{file}'"
-        race(
-            f"A verified pull of {SIZE // 1_000_000} MB",
+        published.upload(host)
+        puller = Puller(folder / "home", host)
+        target, file = folder / "skopeo", folder / "file"
+        digest, environment = str(published.weights.digest), puller.environment
+        curl = _curl(puller, published, file)
+        skopeo = ("skopeo", "copy", "--quiet", "--src-tls-verify=false")
+        oras = (sys.executable, "-c", _ORAS, host, REPOSITORY, digest, str(file))
+        check = f"curl -sSf -o '{file}' '{curl.command[-1]}' && openssl dgst -sha256 '{file}'"
+        results = race(
+            "A verified pull from docker-registry",
             [
+                Contender(_SMOLCTL, puller.command(), environment, puller.clear),
                 Contender(
-                    "smolctl model pull",
-                    (sys.executable, "-m", "smolctl", "model", "pull", "-q", f"{host}/{_NAME}"),
-                    {**os.environ, "SMOLCTL_HOME": str(home)},
-                    partial(shutil.rmtree, home, ignore_errors=True),
+                    _SKOPEO,
+                    (*skopeo, f"docker://{puller.name(TAG)}", f"dir:{target}"),
+                    environment,
+                    partial(discard, target),
+                    ("skopeo",),
                 ),
                 Contender(
-                    "skopeo copy docker: dir:",
-                    ("skopeo", "copy", "--quiet", "--src-tls-verify=false",
-                     f"docker://{host}/{_NAME}", f"dir:{target}"),
-                    None,
-                    partial(shutil.rmtree, target, ignore_errors=True),
+                    _CHECKED_CURL,
+                    ("sh", "-c", check),
+                    environment,
+                    partial(discard, file),
+                    ("curl", "openssl"),
                 ),
-                Contender("curl && openssl dgst", ("sh", "-c", check)),
-                Contender("curl alone, nothing checked", ("curl", "-sS", "-o", str(file), url)),
+                curl,
+                Contender(
+                    "oras-py download_blob, unchecked", oras, environment, partial(discard, file)
+                ),
             ],
-            rounds=3,
-        )  # fmt: skip
+            rounds=_ROUNDS,
+        )
+        puller.check(published.weights)
+        _judge(goals.AGAINST_SKOPEO, results, _SMOLCTL, _SKOPEO)
+        _judge(goals.AGAINST_CURL, results, _SMOLCTL, _CHECKED_CURL)
+        _judge_memory(results)
+        for path in (target, file):
+            discard(path)
+        puller.clear()
+    shutil.rmtree(folder / "registry")
 
 
-def _publish(store: Store) -> Digest:
-    """Put a model with one layer of random bytes into `store`; returns the layer's digest."""
-    store.prepare()
-    file = store.root.with_name("weights")
-    hasher = Digest("sha256", "0" * 64).hasher()
-    with file.open("wb") as weights:
-        for _ in range(SIZE // _CHUNK):
-            chunk = os.urandom(_CHUNK)
-            hasher.update(chunk)
-            weights.write(chunk)
-    layer = Descriptor(GGUF_LAYER, Digest("sha256", hasher.hexdigest()), SIZE)
-    with file.open("rb") as weights:
-        store.blobs.write(layer, lambda: iter(lambda: weights.read(_CHUNK), b""))
-    file.unlink()
-    config = ModelConfig(ConfigSchema.DOCKER_V01, format="gguf").to_bytes()
-    described = Descriptor.of(config, ConfigSchema.DOCKER_V01.value)
-    store.blobs.write_bytes(described, config)
-    store.commit(Manifest(described, (layer,)).to_bytes(), Reference.parse(_NAME))
-    return layer.digest
+def _slow_connections(folder: Path, published: Published, puller: Puller) -> None:
+    file = folder / "file"
+    results = race(
+        f"Every connection held to {_RATE // 1_000_000} MB/s",
+        [
+            Contender(_SMOLCTL, puller.command(), puller.environment, puller.clear),
+            _curl(puller, published, file),
+        ],
+        rounds=1,
+        warm_up=False,
+        moved=published.weights.size,
+    )
+    discard(file)
+    puller.check(published.weights)
+    _judge(goals.THROTTLED, results, _CURL, _SMOLCTL)
+    _judge_memory(results)
+
+
+def _curl(puller: Puller, published: Published, file: Path) -> Contender:
+    url = f"http://{puller.host}/v2/{REPOSITORY}/blobs/{published.weights.digest}"
+    command = ("curl", "-sSf", "-o", str(file), url)
+    return Contender(_CURL, command, puller.environment, partial(discard, file), ("curl",))
+
+
+def _judge(goal: goals.Goal, results: Mapping[str, Measured], over: str, under: str) -> None:
+    """Judge the ratio of two times; a peer that was skipped is in no results."""
+    for name in (over, under):
+        if name not in results:
+            goal.judge(None, missing=f"{name} was skipped")
+            return
+    goal.judge(results[over].seconds / results[under].seconds)
+
+
+def _judge_memory(results: Mapping[str, Measured]) -> None:
+    goals.MEMORY.judge(results[_SMOLCTL].memory / 1e6)

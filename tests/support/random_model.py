@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ import gguf
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 CHATML = (
@@ -17,6 +19,10 @@ CHATML = (
     "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
 SPECIAL = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
+
+_EMBEDDINGS = "token_embd.weight"
+_ROWS = 1024
+"""Rows that are drawn at a time."""
 
 
 @dataclass(frozen=True)
@@ -63,31 +69,51 @@ def write_random_model(
     if chat_template is not None:
         writer.add_chat_template(chat_template)
 
-    def matrix(name: str, rows: int, columns: int, *, blank: slice = slice(0)) -> None:
-        scale = columns**-0.5
-        values = random.standard_normal((rows, columns), dtype=np.float32) * scale
-        values[blank] = 0
-        writer.add_tensor(name, values.astype(np.float16))
-
-    width, kv_width = geometry.width, geometry.width // geometry.heads * geometry.kv_heads
-    # Special tokens score nothing, so that a greedy reply goes on until it is ended.
-    matrix("token_embd.weight", geometry.vocabulary, width, blank=slice(len(SPECIAL)))
-    for layer in range(geometry.layers):
-        writer.add_tensor(f"blk.{layer}.attn_norm.weight", np.ones(width, np.float32))
-        writer.add_tensor(f"blk.{layer}.ffn_norm.weight", np.ones(width, np.float32))
-        matrix(f"blk.{layer}.attn_q.weight", width, width)
-        matrix(f"blk.{layer}.attn_k.weight", kv_width, width)
-        matrix(f"blk.{layer}.attn_v.weight", kv_width, width)
-        matrix(f"blk.{layer}.attn_output.weight", width, width)
-        matrix(f"blk.{layer}.ffn_gate.weight", geometry.feed_forward, width)
-        matrix(f"blk.{layer}.ffn_up.weight", geometry.feed_forward, width)
-        matrix(f"blk.{layer}.ffn_down.weight", width, geometry.feed_forward)
-    writer.add_tensor("output_norm.weight", np.ones(width, np.float32))
+    for name, shape in _tensors(geometry):
+        kind = np.dtype(np.float16 if len(shape) == 2 else np.float32)
+        writer.add_tensor_info(name, shape, kind, math.prod(shape) * kind.itemsize)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
+    writer.write_ti_data_to_file()
+    for name, shape in _tensors(geometry):
+        # One at a time: a model of the real size need not fit in memory.
+        if len(shape) == 1:
+            writer.write_tensor_data(np.ones(shape, np.float32))
+            continue
+        matrix = _random_matrix(random, *shape)
+        if name == _EMBEDDINGS:
+            # Special tokens score nothing, so that a greedy reply goes on until it is ended.
+            matrix[: len(SPECIAL)] = 0
+        writer.write_tensor_data(matrix)
     writer.close()
     return path
+
+
+def _tensors(geometry: Geometry) -> Iterator[tuple[str, tuple[int, ...]]]:
+    """Yield names and shapes: norms have one dimension, matrices two."""
+    width, kv_width = geometry.width, geometry.width // geometry.heads * geometry.kv_heads
+    yield _EMBEDDINGS, (geometry.vocabulary, width)
+    for layer in range(geometry.layers):
+        yield f"blk.{layer}.attn_norm.weight", (width,)
+        yield f"blk.{layer}.ffn_norm.weight", (width,)
+        yield f"blk.{layer}.attn_q.weight", (width, width)
+        yield f"blk.{layer}.attn_k.weight", (kv_width, width)
+        yield f"blk.{layer}.attn_v.weight", (kv_width, width)
+        yield f"blk.{layer}.attn_output.weight", (width, width)
+        yield f"blk.{layer}.ffn_gate.weight", (geometry.feed_forward, width)
+        yield f"blk.{layer}.ffn_up.weight", (geometry.feed_forward, width)
+        yield f"blk.{layer}.ffn_down.weight", (width, geometry.feed_forward)
+    yield "output_norm.weight", (width,)
+
+
+def _random_matrix(
+    random: np.random.Generator, rows: int, columns: int
+) -> np.ndarray[tuple[int, int], np.dtype[np.float16]]:
+    matrix = np.empty((rows, columns), np.float16)
+    for first in range(0, rows, _ROWS):
+        part = matrix[first : first + _ROWS]
+        part[:] = random.standard_normal(part.shape, dtype=np.float32) * columns**-0.5
+    return matrix
 
 
 def _add_tokenizer(writer: gguf.GGUFWriter, size: int) -> None:

@@ -1,0 +1,38 @@
+"""What a pull is to reach, and the lines that say whether it does.
+
+The figures are what the project set out to reach; nothing in the benchmarks is fitted to them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Goal:
+    """A limit for one measured number: an upper one, or a lower one when `at_least`."""
+
+    what: str
+    limit: float
+    unit: str
+    at_least: bool = False
+
+    def judge(self, measured: float | None, missing: str = "") -> None:
+        """Print whether `measured` meets the goal; None when `missing` kept it from being known."""
+        bound = "at least" if self.at_least else "at most"
+        line = f"  goal {self.what}: {bound} {self.limit:g} {self.unit}"
+        if measured is None:
+            print(f"{line}: not measured: {missing}")
+            return
+        met = measured >= self.limit if self.at_least else measured <= self.limit
+        print(f"{line}: measured {measured:.4g}: {'met' if met else 'NOT MET'}")
+
+
+AGAINST_SKOPEO = Goal("a verified pull", 0.45, "x skopeo copy")
+AGAINST_CURL = Goal("a verified pull", 1.0, "x curl && openssl dgst")
+THROTTLED = Goal("slow connections", 6.0, "x as fast as curl", at_least=True)
+MEMORY = Goal("peak memory of a pull", 120, "MB")
+RESUMED = Goal("bytes of the pull after a kill at half", 55, "% of the model")
+SHARED = Goal("moved by a second tag with the same weights", 0, "MB")
+KILLED = Goal("kills that one pull survives, its digest right", 20, "kills", at_least=True)
+REMOVED = Goal("files that rm leaves after them", 0, "files")
