@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 from smolctl.cli.options import PullPolicy
@@ -14,12 +14,18 @@ from smolctl.settings import Settings
 from smolctl.store.store import Store, StoredModel
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+    from pathlib import Path
+
     import typer
 
     from smolctl.cli.output import Output
+    from smolctl.configuration import Configuration
+    from smolctl.errors import SmolctlError
+    from smolctl.model.digest import Digest
     from smolctl.model.reference import Reference
-    from smolctl.registry.client import RegistryClient
     from smolctl.registry.pull import Pull
+    from smolctl.registry.source import Source
 
 
 @dataclass(frozen=True)
@@ -30,14 +36,21 @@ class Invocation:
     settings: Settings
     offline: bool = False
     plain_http: bool = False
+    ca_file: Path | None = None
 
     @classmethod
     def of(
-        cls, ctx: typer.Context, *, offline: bool = False, plain_http: bool = False
+        cls,
+        ctx: typer.Context,
+        *,
+        offline: bool = False,
+        plain_http: bool = False,
+        ca_file: Path | None = None,
     ) -> Invocation:
         """Return the invocation behind `ctx`, with the environment read and its flags on top."""
         settings = Settings.from_environment(os.environ)
-        return cls(ctx.find_root().obj, settings, offline or settings.offline, plain_http)
+        offline = offline or settings.offline
+        return cls(ctx.find_root().obj, settings, offline, plain_http, ca_file)
 
     @cached_property
     def store(self) -> Store:
@@ -45,35 +58,45 @@ class Invocation:
         registry = parse_registry(self.settings.default_registry)
         return Store(self.settings.home, default_registry=registry)
 
-    def client(self, reference: Reference) -> RegistryClient:
-        """Return a client of the registry of `reference`. Raises `UsageError` when offline."""
+    @cached_property
+    def configuration(self) -> Configuration:
+        """What `config.toml` says. It is read when it is first asked for."""
+        from smolctl.configuration import Configuration
+
+        return Configuration.read(self.settings.configuration)
+
+    def sources(self, reference: Reference) -> AbstractContextManager[tuple[Source, ...]]:
+        """Open the places where `reference` can be had. Raises `UsageError` when offline."""
         if self.offline:
             raise UsageError(f"--offline keeps smolctl away from {reference.registry}")
-        from smolctl.registry.client import RegistryClient
         from smolctl.registry.credentials import find_credentials
+        from smolctl.registry.source import open_sources
 
-        return RegistryClient(
-            reference.registry,
-            plain_http=self.plain_http,
-            find_credentials=lambda: find_credentials(
-                self.settings.docker_config, reference.registry
+        return open_sources(
+            reference,
+            self.configuration.overridden(
+                reference.registry, plain_http=self.plain_http or None, ca_file=self.ca_file
             ),
+            ca_bundle=self.settings.ca_bundle,
+            find_credentials=partial(find_credentials, self.settings.docker_config),
         )
 
     def pull(self, reference: Reference, *, quiet: bool = False) -> Pull:
         """Pull `reference` with progress on stderr."""
         from smolctl.cli.progress import pull_progress
         from smolctl.registry.pull import pull
+        from smolctl.registry.source import say_nothing
 
         name = self.store.familiar(reference)
         self.output.on_interrupt(
             f"Interrupted. What was complete is kept; `smolctl model pull {name}` fetches the rest."
         )
         with (
-            self.client(reference) as client,
+            self.sources(reference) as sources,
             pull_progress(self.output, name, quiet=quiet) as progress,
         ):
-            pulled = pull(self.store, client, reference, progress)
+            passed_over = say_nothing if quiet else self._passed_over
+            pulled = pull(self.store, sources, reference, progress, passed_over)
         self.output.on_interrupt(None)
         return pulled
 
@@ -112,11 +135,19 @@ class Invocation:
         return self.store.parse(name)
 
     def _newer(self, reference: Reference, found: StoredModel) -> StoredModel:
+        from smolctl.registry.source import first
+
+        def ask(source: Source) -> Digest:
+            return source.client.resolve(source.reference(reference))
+
         try:
-            with self.client(reference) as client:
-                if client.resolve(reference) == found.id:
+            with self.sources(reference) as sources:
+                if first(sources, ask, self._passed_over) == found.id:
                     return found
         except RegistryUnavailable as error:
             self.output.notice(f"Going on with the model that is here: {error.message}.")
             return found
         return self.pull(reference).model
+
+    def _passed_over(self, source: Source, error: SmolctlError) -> None:
+        self.output.notice(f"Passing over {source.client.registry}: {error.message}.")

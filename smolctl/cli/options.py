@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from enum import Enum
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -49,6 +50,14 @@ OfflineFlag = Annotated[
 PlainHttpFlag = Annotated[
     bool,
     typer.Option("--plain-http", help="Speak HTTP to the registry; loopback ones need no flag."),
+]
+CaFileFlag = Annotated[
+    Path | None,
+    typer.Option(
+        "--ca-file",
+        metavar="FILE",
+        help="Trust the certificates in this PEM file too, for the registry.",
+    ),
 ]
 PullFlag = Annotated[
     PullPolicy,

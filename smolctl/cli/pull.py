@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from smolctl.cli.invocation import Invocation
-from smolctl.cli.options import JsonFlag, OfflineFlag, PlainHttpFlag, PullPolicy
+from smolctl.cli.options import CaFileFlag, JsonFlag, OfflineFlag, PlainHttpFlag, PullPolicy
 from smolctl.errors import IntegrityError, ModelNotFound
 from smolctl.model.units import format_size
 
@@ -40,6 +40,7 @@ def command(
     ] = False,
     as_json: JsonFlag = False,
     plain_http: PlainHttpFlag = False,
+    ca_file: CaFileFlag = None,
     offline: OfflineFlag = False,
 ) -> None:
     """Bring models from their registries to this machine.
@@ -48,7 +49,7 @@ def command(
     counts as here. When a tag has moved in the registry it moves here, and the model that it
     named before stays, under its digest.
     """
-    invocation = Invocation.of(ctx, offline=offline, plain_http=plain_http)
+    invocation = Invocation.of(ctx, offline=offline, plain_http=plain_http, ca_file=ca_file)
     results = [_pull(invocation, name, quiet=quiet or as_json) for name in models]
     if as_json:
         invocation.output.json([_as_json(result) for result in results])

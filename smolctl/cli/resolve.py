@@ -6,6 +6,7 @@ import typer
 
 from smolctl.cli.invocation import Invocation
 from smolctl.cli.options import (
+    CaFileFlag,
     JsonFlag,
     ModelArgument,
     OfflineFlag,
@@ -27,6 +28,7 @@ def command(
     pull: PullFlag = PullPolicy.never,
     as_json: JsonFlag = False,
     plain_http: PlainHttpFlag = False,
+    ca_file: CaFileFlag = None,
     offline: OfflineFlag = False,
 ) -> None:
     """Print the path of a model's GGUF file.
@@ -34,7 +36,7 @@ def command(
     The file is the one in the cache: read it, do not change it. Of a model in several shards it
     is the first, with the others beside it under the names llama.cpp looks for.
     """
-    invocation = Invocation.of(ctx, offline=offline, plain_http=plain_http)
+    invocation = Invocation.of(ctx, offline=offline, plain_http=plain_http, ca_file=ca_file)
     found = invocation.obtain(model, pull)
     files = model_files(invocation.store, invocation.store.artifact(found))
     path = gguf_path(invocation.store, found, files)

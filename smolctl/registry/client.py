@@ -27,9 +27,11 @@ from smolctl.model.digest import Digest
 from smolctl.model.manifest import ACCEPTED_TYPES
 from smolctl.model.reference import DOCKER_HUB, Reference, is_loopback
 from smolctl.registry.challenge import Challenge
+from smolctl.registry.transport import Transport
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from smolctl.registry.credentials import Credentials
 
@@ -55,22 +57,31 @@ class RemoteManifest:
 class RegistryClient(Registry):  # type: ignore[misc]  # oras ships without types
     """One registry. `find_credentials` is asked once, when the registry first wants some.
 
-    `plain_http` speaks HTTP; loopback registries are spoken to that way without it. The client
-    keeps its connections open: use it as a context manager, or call `close`.
+    `plain_http` says whether to speak HTTP; where it is None, loopback registries are spoken to
+    that way unless there is a `ca_file` for them. `ca_file` and `ca_bundle` are the certificates
+    to trust, beside the system's and instead of them (`Transport`). The client keeps its
+    connections open: use it as a context manager, or call `close`.
     """
 
     def __init__(
         self,
         registry: str,
         *,
-        plain_http: bool = False,
+        plain_http: bool | None = None,
+        ca_file: Path | None = None,
+        ca_bundle: Path | None = None,
         find_credentials: Callable[[], Credentials | None] = lambda: None,
     ) -> None:
         self.registry = registry
-        self.plain_http = plain_http or is_loopback(registry)
+        if plain_http is None:
+            plain_http = is_loopback(registry) and ca_file is None
+        self.plain_http = plain_http
         host = _DOCKER_HUB_HOST if registry == DOCKER_HUB else registry
         super().__init__(hostname=host, insecure=self.plain_http)
         self._origin = _origin(f"{self.prefix}://{host}")
+        transport = Transport(ca_bundle=ca_bundle, ca_file=ca_file)
+        for scheme in ("https://", "http://"):
+            self.session.mount(scheme, transport)
         # An `auth` of the session's own keeps requests from looking into ~/.netrc, whose
         # passwords would go along to wherever a redirect leads.
         self.session.auth = _no_authentication
@@ -288,6 +299,11 @@ class RegistryClient(Registry):  # type: ignore[misc]  # oras ships without type
         if status in (401, 403):
             refused = "refused the credentials" if self._credentials else "wants credentials"
             raise AccessDenied(f"{self.registry} {refused} for {what}", hint=self._login_hint)
+        if status == 407:
+            raise RegistryUnavailable(
+                "the proxy wants credentials, or refused those it got",
+                hint="They are part of its address: HTTP_PROXY=http://USER:PASSWORD@HOST:PORT",
+            )
         if status == 429:
             raise RegistryUnavailable(
                 f"{self.registry} says there were too many requests",
@@ -319,7 +335,7 @@ class RegistryClient(Registry):  # type: ignore[misc]  # oras ships without type
         except requests.exceptions.SSLError as error:
             raise RegistryUnavailable(
                 f"no trusted TLS connection to {self.registry}: {_cause(error)}",
-                hint="Name your certificates in REQUESTS_CA_BUNDLE, or use --plain-http.",
+                hint="Name the registry's certificates with --ca-file, or use --plain-http.",
             ) from _innermost(error)
         except requests.exceptions.ConnectTimeout as error:
             raise RegistryUnavailable(

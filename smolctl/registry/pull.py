@@ -11,9 +11,10 @@ from smolctl.errors import ModelNotFound, SmolctlError, StorageError
 from smolctl.model.artifact import Artifact
 from smolctl.model.config import ConfigSchema
 from smolctl.model.manifest import ImageIndex, Manifest, is_index
+from smolctl.registry.source import PassedOver, Source, first, say_nothing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from smolctl.model.descriptor import Descriptor
     from smolctl.model.reference import Reference
@@ -62,17 +63,24 @@ class Pull:
 
 
 def pull(
-    store: Store, client: RegistryClient, reference: Reference, progress: Progress | None = None
+    store: Store,
+    sources: Sequence[Source],
+    reference: Reference,
+    progress: Progress | None = None,
+    passed_over: PassedOver = say_nothing,
 ) -> Pull:
-    """Bring the model that `reference` names in its registry into `store`.
+    """Bring the model that `reference` names into `store`, from the first source that has it.
 
-    Blobs that are here are not fetched again, also when they came with another model. Raises
+    It is named as it was asked for, whichever source it came from. Blobs that are here are not
+    fetched again, also when they came with another model; the others come from the source that
+    had the manifest, or from one that follows it. Raises
     `ModelNotFound`, `AccessDenied`, `RegistryUnavailable`, `IntegrityError`, `StorageError`, and
     `NotRunnable` when the artifact is not a model at all.
     """
     progress = progress or NoProgress()
-    remote = resolve_index(client, reference, _fetch_manifest(client, reference))
-    manifest = Manifest.parse(remote.content)
+    served = _fetch_model(sources, reference, passed_over)
+    remote, manifest = served.remote, served.manifest
+    sources = sources[sources.index(served.source) :]
     ConfigSchema.of(manifest.config.media_type)
     before = store.find_reference(reference)
     store.prepare()
@@ -80,12 +88,12 @@ def pull(
     for _ in range(_COMMIT_ATTEMPTS):
         for blob in store.missing_blobs(manifest):
             if blob is manifest.config:
-                store.blobs.write(blob, partial(client.stream_blob, reference.repository, blob))
+                first(sources, partial(_write, store, blob, NoProgress()), passed_over)
                 # It is small and comes first: a broken one is refused before the weights.
                 Artifact.of(manifest, store.blobs.read(blob, "config"))
                 continue
             progress.begin(blob)
-            if store.blobs.write(blob, partial(_chunks, client, reference, blob, progress)):
+            if first(sources, partial(_write, store, blob, progress), passed_over):
                 fetched += blob.size
             progress.end(blob)
         model = store.commit(remote.content, reference)
@@ -98,15 +106,31 @@ def pull(
     )
 
 
-def _fetch_manifest(client: RegistryClient, reference: Reference) -> RemoteManifest:
-    """Fetch the manifest; when there is no such tag, say which there are."""
+@dataclass(frozen=True)
+class _Served:
+    source: Source
+    remote: RemoteManifest
+    manifest: Manifest
+
+
+def _fetch_model(
+    sources: Sequence[Source], reference: Reference, passed_over: PassedOver
+) -> _Served:
+    """Fetch the model's manifest; when there is no such tag, say which there are."""
+
+    def ask(source: Source) -> _Served:
+        named = source.reference(reference)
+        remote = source.client.fetch_manifest(named)
+        remote = resolve_index(source.client, named, remote)
+        return _Served(source, remote, Manifest.parse(remote.content))
+
     try:
-        return client.fetch_manifest(reference)
+        return first(sources, ask, passed_over)
     except ModelNotFound as error:
         if reference.tag is None or error.hint is not None:
             raise
         try:
-            tags = client.tags(reference.repository)
+            tags = sources[-1].client.tags(reference.repository)
         except SmolctlError:
             raise error from None  # what failed is the pull, not the attempt to help
         near = difflib.get_close_matches(reference.tag, tags, n=_SHOWN_TAGS, cutoff=0)
@@ -145,10 +169,12 @@ def _choice(entry: Descriptor) -> str:
     return f"{entry.digest} ({platform or entry.artifact_type or entry.media_type})"
 
 
-def _chunks(
-    client: RegistryClient, reference: Reference, blob: Descriptor, progress: Progress
-) -> Iterator[bytes]:
-    for chunk in client.stream_blob(reference.repository, blob):
+def _write(store: Store, blob: Descriptor, progress: Progress, source: Source) -> bool:
+    return store.blobs.write(blob, partial(_chunks, source, blob, progress))
+
+
+def _chunks(source: Source, blob: Descriptor, progress: Progress) -> Iterator[bytes]:
+    for chunk in source.client.stream_blob(source.repository, blob):
         yield chunk
         # Told after the chunk was written: what the bar shows is on disk.
         progress.advance(blob, len(chunk))

@@ -12,6 +12,7 @@ from smolctl.errors import RegistryUnavailable, StorageError
 from smolctl.model.reference import Reference
 from smolctl.registry.client import RegistryClient
 from smolctl.registry.pull import Pull, pull
+from smolctl.registry.source import Source
 from smolctl.store.store import Store
 from tests.support.faulty_registry import (
     FaultyRegistry,
@@ -52,7 +53,7 @@ def fetch(
 ) -> Pull:
     reference = Reference.parse(f"{registry.host}/{name}")
     with RegistryClient(registry.host) as client:
-        return pull(store, client, reference, notes)
+        return pull(store, [Source(client, reference.repository)], reference, notes)
 
 
 def test_the_cache_holds_what_was_published(store: Store, registry: FaultyRegistry) -> None:

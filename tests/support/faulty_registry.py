@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import ssl
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -21,6 +22,8 @@ from urllib.parse import parse_qs, urlsplit
 from tests.support.gguf_files import tiny_llama
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from smolctl.store.store import Store, StoredModel
 
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
@@ -172,9 +175,12 @@ class _Fault:
 
 
 class FaultyRegistry:
-    """A registry on a free loopback port; use it as a context manager."""
+    """A registry on a free loopback port; use it as a context manager.
 
-    def __init__(self) -> None:
+    With `certificate`, a PEM file that holds its key as well, it speaks HTTPS.
+    """
+
+    def __init__(self, certificate: Path | None = None) -> None:
         self.requests: list[Request] = []
         self._artifacts: dict[tuple[str, str], Packed] = {}
         self._faults: list[_Fault] = []
@@ -182,6 +188,13 @@ class FaultyRegistry:
         self._lock = threading.Lock()
         handler = type("_BoundHandler", (_Handler,), {"registry": self})
         self._server = _Server(("127.0.0.1", 0), handler)
+        if certificate is not None:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate)
+            # Each connection shakes hands in its own thread: one that never does stops nobody.
+            self._server.socket = context.wrap_socket(
+                self._server.socket, server_side=True, do_handshake_on_connect=False
+            )
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
 
     def __enter__(self) -> FaultyRegistry:
@@ -194,8 +207,12 @@ class FaultyRegistry:
         self._server.server_close()
 
     @property
+    def port(self) -> int:
+        return self._server.server_port
+
+    @property
     def host(self) -> str:
-        return f"127.0.0.1:{self._server.server_port}"
+        return f"127.0.0.1:{self.port}"
 
     def publish(self, repository: str, tag: str, artifact: Packed) -> Packed:
         self._artifacts[repository, tag] = artifact

@@ -1,0 +1,31 @@
+"""A certificate that nobody trusts unless told to, made when the tests run."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def make_certificate(folder: Path, *hosts: str) -> Path:
+    """Return a PEM file: a key, and a certificate for `hosts` that is its own authority."""
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        pytest.skip("openssl is not installed; it makes the certificate of the HTTPS registry")
+    names = ",".join(f"{'IP' if host[0].isdigit() else 'DNS'}:{host}" for host in hosts)
+    key, certificate, both = (folder / name for name in ("key.pem", "ca.pem", "server.pem"))
+    subprocess.run(
+        [openssl, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
+        + ["-subj", "/CN=A company", "-days", "2", "-addext", f"subjectAltName={names}"]
+        + ["-addext", "keyUsage=critical,digitalSignature,keyCertSign"]
+        + ["-keyout", str(key), "-out", str(certificate)],
+        check=True,
+        capture_output=True,
+    )
+    both.write_bytes(key.read_bytes() + certificate.read_bytes())
+    return both
