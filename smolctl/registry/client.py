@@ -299,11 +299,6 @@ class RegistryClient(Registry):  # type: ignore[misc]  # oras ships without type
         if status in (401, 403):
             refused = "refused the credentials" if self._credentials else "wants credentials"
             raise AccessDenied(f"{self.registry} {refused} for {what}", hint=self._login_hint)
-        if status == 407:
-            raise RegistryUnavailable(
-                "the proxy wants credentials, or refused those it got",
-                hint="They are part of its address: HTTP_PROXY=http://USER:PASSWORD@HOST:PORT",
-            )
         if status == 429:
             raise RegistryUnavailable(
                 f"{self.registry} says there were too many requests",

@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from requests.adapters import HTTPAdapter
-from requests.exceptions import InvalidProxyURL
+from requests.exceptions import InvalidProxyURL, ProxyError
 from requests.utils import DEFAULT_CA_BUNDLE_PATH, prepend_scheme_if_needed, select_proxy
 
-from smolctl.errors import StorageError, UsageError
+from smolctl.errors import RegistryUnavailable, StorageError, UsageError
 from smolctl.model.reference import is_loopback
 
 if TYPE_CHECKING:
@@ -58,14 +58,31 @@ class Transport(HTTPAdapter):
         cert: Any = None,
         proxies: Mapping[str, str] | None = None,
     ) -> requests.Response:
-        """Send `request`, through one of `proxies` unless it stays on this machine."""
+        """Send `request`, through one of `proxies` unless it stays on this machine.
+
+        Raises `RegistryUnavailable` when a proxy refuses; for the rest, what requests raises.
+        """
         url = request.url or ""
         used = {} if is_loopback(urlsplit(url).netloc) else dict(proxies or {})
         proxy = select_proxy(url, used)
         # urllib3 would quote the address, password and all.
         if proxy and not _is_address(proxy):
             raise InvalidProxyURL("the proxy's address in the environment is malformed")
-        return super().send(request, stream, timeout, verify, cert, used)
+        refusal = RegistryUnavailable(
+            "the proxy wants credentials, or refused those it got",
+            hint="They are a part of its address: HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT",
+        )
+        try:
+            response = super().send(request, stream, timeout, verify, cert, used)
+        except ProxyError as error:
+            # http.client has no error of its own for a CONNECT that was answered.
+            if "Tunnel connection failed: 407" in str(error):
+                raise refusal from None
+            raise
+        if response.status_code == 407 and proxy:
+            response.close()
+            raise refusal
+        return response
 
     def build_connection_pool_key_attributes(
         self, request: requests.PreparedRequest, verify: Any, cert: Any = None

@@ -19,13 +19,17 @@ def make_certificate(folder: Path, *hosts: str) -> Path:
         pytest.skip("openssl is not installed; it makes the certificate of the HTTPS registry")
     names = ",".join(f"{'IP' if host[0].isdigit() else 'DNS'}:{host}" for host in hosts)
     key, certificate, both = (folder / name for name in ("key.pem", "ca.pem", "server.pem"))
-    subprocess.run(
-        [openssl, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
-        + ["-subj", "/CN=A company", "-days", "2", "-addext", f"subjectAltName={names}"]
-        + ["-addext", "keyUsage=critical,digitalSignature,keyCertSign"]
-        + ["-keyout", str(key), "-out", str(certificate)],
-        check=True,
-        capture_output=True,
-    )
+    options = {
+        "-newkey": "ec",
+        "-pkeyopt": "ec_paramgen_curve:P-256",
+        "-subj": "/CN=A company",
+        "-days": "2",
+        "-keyout": str(key),
+        "-out": str(certificate),
+    }
+    line = [openssl, "req", "-x509", "-nodes", *(word for pair in options.items() for word in pair)]
+    for extension in (f"subjectAltName={names}", "keyUsage=critical,digitalSignature,keyCertSign"):
+        line += ["-addext", extension]
+    subprocess.run(line, check=True, capture_output=True)
     both.write_bytes(key.read_bytes() + certificate.read_bytes())
     return both
