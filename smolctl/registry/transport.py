@@ -68,20 +68,16 @@ class Transport(HTTPAdapter):
         # urllib3 would quote the address, password and all.
         if proxy and not _is_address(proxy):
             raise InvalidProxyURL("the proxy's address in the environment is malformed")
-        refusal = RegistryUnavailable(
-            "the proxy wants credentials, or refused those it got",
-            hint="They are a part of its address: HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT",
-        )
         try:
             response = super().send(request, stream, timeout, verify, cert, used)
         except ProxyError as error:
             # http.client has no error of its own for a CONNECT that was answered.
             if "Tunnel connection failed: 407" in str(error):
-                raise refusal from None
+                raise _proxy_refusal() from None
             raise
         if response.status_code == 407 and proxy:
             response.close()
-            raise refusal
+            raise _proxy_refusal()
         return response
 
     def build_connection_pool_key_attributes(
@@ -131,6 +127,13 @@ def _load(context: ssl.SSLContext, path: Path) -> None:
         raise UsageError(f"no such file of certificates: {path}", hint=_HINT) from None
     except OSError as error:
         raise StorageError(f"cannot read the certificates in {path}: {error.strerror}") from error
+
+
+def _proxy_refusal() -> RegistryUnavailable:
+    return RegistryUnavailable(
+        "the proxy wants credentials, or refused those it got",
+        hint="They are a part of its address: HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT",
+    )
 
 
 def _is_address(proxy: str) -> bool:
