@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _TRUE = frozenset({"1", "true", "yes", "on"})
 _FALSE = frozenset({"", "0", "false", "no", "off"})
+_CA_BUNDLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
 
 
 @dataclass(frozen=True)
@@ -23,13 +24,17 @@ class Settings:
     """What the environment says, checked.
 
     `home` is the cache (an OCI image layout); `docker_config` is Docker's `config.json`, where
-    the credentials are; `default_registry` is the registry of names that have none, as written.
+    the credentials are; `default_registry` is the registry of names that have none, as written;
+    `configuration` is our own `config.toml`; `ca_bundle` has the certificates to trust instead
+    of the system's, in a PEM file or a folder of them.
     """
 
     home: Path
     docker_config: Path
     default_registry: str
     offline: bool
+    configuration: Path
+    ca_bundle: Path | None
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> Settings:
@@ -44,11 +49,20 @@ class Settings:
 
         home = value("SMOLCTL_HOME")
         docker_config = value("DOCKER_CONFIG")
+        configuration = value("SMOLCTL_CONFIG")
+        # The first two are those of requests and curl, the third is OpenSSL's.
+        bundle = next(filter(None, map(value, _CA_BUNDLES)), None)
         return cls(
             home=Path(home).expanduser().absolute() if home else default_home(),
             docker_config=_docker_config_folder(docker_config) / "config.json",
             default_registry=value("SMOLCTL_DEFAULT_REGISTRY") or "docker.io",
             offline=_flag("SMOLCTL_OFFLINE", value("SMOLCTL_OFFLINE")),
+            configuration=(
+                Path(configuration).expanduser().absolute()
+                if configuration
+                else _default_configuration()
+            ),
+            ca_bundle=Path(bundle).expanduser() if bundle else None,
         )
 
 
@@ -57,6 +71,12 @@ def default_home() -> Path:
     from platformdirs import user_data_path
 
     return user_data_path("smolctl", appauthor=False)
+
+
+def _default_configuration() -> Path:
+    from platformdirs import user_config_path
+
+    return user_config_path("smolctl", appauthor=False) / "config.toml"
 
 
 def _docker_config_folder(value: str) -> Path:

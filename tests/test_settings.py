@@ -12,6 +12,9 @@ def test_the_defaults_are_the_platforms():
     assert settings.docker_config == Path.home() / ".docker" / "config.json"
     assert settings.default_registry == "docker.io"
     assert not settings.offline
+    assert settings.configuration.name == "config.toml"
+    assert settings.configuration.parent.name == "smolctl"
+    assert settings.ca_bundle is None
 
 
 def test_variables_win_and_may_be_quoted():
@@ -21,12 +24,18 @@ def test_variables_win_and_may_be_quoted():
             "DOCKER_CONFIG": "/etc/docker",
             "SMOLCTL_DEFAULT_REGISTRY": "'localhost:5000'",
             "SMOLCTL_OFFLINE": "Yes",
+            "SMOLCTL_CONFIG": "'/etc/smolctl.toml'",
+            "SSL_CERT_FILE": "/etc/third.pem",
+            "CURL_CA_BUNDLE": "/etc/second.pem",
+            "REQUESTS_CA_BUNDLE": "",
         }
     )
     assert settings.home == Path("/srv/models")
     assert settings.docker_config == Path("/etc/docker/config.json")
     assert settings.default_registry == "localhost:5000"
     assert settings.offline
+    assert settings.configuration == Path("/etc/smolctl.toml")
+    assert settings.ca_bundle == Path("/etc/second.pem")
 
 
 def test_an_empty_variable_is_unset():

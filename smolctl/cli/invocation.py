@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
-from smolctl.cli.options import PullPolicy
+from smolctl.cli.options import NetworkFlags, PullPolicy
 from smolctl.errors import ModelNotFound, RegistryUnavailable, UsageError
 from smolctl.model.reference import ModelId, parse_registry
 from smolctl.settings import Settings
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
     from smolctl.cli.output import Output
     from smolctl.model.reference import Reference
-    from smolctl.registry.client import RegistryClient
     from smolctl.registry.pull import Pull
 
 
@@ -29,15 +28,16 @@ class Invocation:
     output: Output
     settings: Settings
     offline: bool = False
-    plain_http: bool = False
+    network: NetworkFlags = field(default_factory=NetworkFlags)
 
     @classmethod
     def of(
-        cls, ctx: typer.Context, *, offline: bool = False, plain_http: bool = False
+        cls, ctx: typer.Context, *, offline: bool = False, network: NetworkFlags | None = None
     ) -> Invocation:
         """Return the invocation behind `ctx`, with the environment read and its flags on top."""
         settings = Settings.from_environment(os.environ)
-        return cls(ctx.find_root().obj, settings, offline or settings.offline, plain_http)
+        network = network or NetworkFlags()
+        return cls(ctx.find_root().obj, settings, offline or settings.offline, network)
 
     @cached_property
     def store(self) -> Store:
@@ -45,35 +45,42 @@ class Invocation:
         registry = parse_registry(self.settings.default_registry)
         return Store(self.settings.home, default_registry=registry)
 
-    def client(self, reference: Reference) -> RegistryClient:
-        """Return a client of the registry of `reference`. Raises `UsageError` when offline."""
+    def pull(self, reference: Reference, *, quiet: bool = False) -> Pull:
+        """Pull `reference` with progress on stderr. Raises `UsageError` when offline."""
         if self.offline:
             raise UsageError(f"--offline keeps smolctl away from {reference.registry}")
-        from smolctl.registry.client import RegistryClient
-        from smolctl.registry.credentials import find_credentials
-
-        return RegistryClient(
-            reference.registry,
-            plain_http=self.plain_http,
-            find_credentials=lambda: find_credentials(
-                self.settings.docker_config, reference.registry
-            ),
-        )
-
-    def pull(self, reference: Reference, *, quiet: bool = False) -> Pull:
-        """Pull `reference` with progress on stderr."""
         from smolctl.cli.progress import pull_progress
+        from smolctl.configuration import Configuration
+        from smolctl.registry.credentials import find_credentials
         from smolctl.registry.pull import pull
+        from smolctl.registry.source import open_sources
+        from smolctl.registry.transfer import TransferOptions
 
+        flags = self.network
+        configuration = Configuration.read(self.settings.configuration).overridden(
+            reference.registry,
+            plain_http=flags.plain_http,
+            ca_file=flags.ca_file,
+            max_connections=flags.max_connections,
+            retries=flags.retries,
+        )
+        options = TransferOptions.of(configuration.max_connections, configuration.retries)
         name = self.store.familiar(reference)
         self.output.on_interrupt(
-            f"Interrupted. What was complete is kept; `smolctl model pull {name}` fetches the rest."
+            f"Interrupted. What was fetched is kept; `smolctl model pull {name}` fetches the rest."
         )
         with (
-            self.client(reference) as client,
             pull_progress(self.output, name, quiet=quiet) as progress,
+            open_sources(
+                reference,
+                configuration,
+                options,
+                ca_bundle=self.settings.ca_bundle,
+                find_credentials=partial(find_credentials, self.settings.docker_config),
+                tell=progress.notice,
+            ) as sources,
         ):
-            pulled = pull(self.store, client, reference, progress)
+            pulled = pull(self.store, sources, reference, progress, options)
         self.output.on_interrupt(None)
         return pulled
 
@@ -113,10 +120,7 @@ class Invocation:
 
     def _newer(self, reference: Reference, found: StoredModel) -> StoredModel:
         try:
-            with self.client(reference) as client:
-                if client.resolve(reference) == found.id:
-                    return found
+            return self.pull(reference).model
         except RegistryUnavailable as error:
             self.output.notice(f"Going on with the model that is here: {error.message}.")
             return found
-        return self.pull(reference).model

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from enum import Enum
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -33,6 +35,19 @@ def local_models(incomplete: str) -> list[str]:
     return [name for name in names if name.startswith(incomplete)]
 
 
+@dataclass(frozen=True)
+class NetworkFlags:
+    """What a command's flags say about reaching registries; the defaults say nothing.
+
+    `plain_http` and `ca_file` are about the registry of the model that is asked for.
+    """
+
+    plain_http: bool = False
+    ca_file: Path | None = None
+    max_connections: int | None = None
+    retries: int | None = None
+
+
 ModelArgument = Annotated[
     str,
     typer.Argument(
@@ -49,6 +64,34 @@ OfflineFlag = Annotated[
 PlainHttpFlag = Annotated[
     bool,
     typer.Option("--plain-http", help="Speak HTTP to the registry; loopback ones need no flag."),
+]
+CaFileFlag = Annotated[
+    Path | None,
+    typer.Option(
+        "--ca-file",
+        metavar="FILE",
+        help="Trust the certificates in this PEM file too, for the registry.",
+    ),
+]
+MaxConnectionsFlag = Annotated[
+    int | None,
+    typer.Option(
+        "--max-connections",
+        min=1,
+        max=64,
+        metavar="N",
+        help="Connections to fetch over at once; 8 unless config.toml says otherwise.",
+    ),
+]
+RetriesFlag = Annotated[
+    int | None,
+    typer.Option(
+        "--retries",
+        min=0,
+        metavar="N",
+        help="How often to try again in a row when the network fails; 7 unless config.toml says"
+        " otherwise.",
+    ),
 ]
 PullFlag = Annotated[
     PullPolicy,

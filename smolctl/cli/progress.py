@@ -6,8 +6,9 @@ import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from smolctl.cli.output import printable_line
 from smolctl.model.units import format_size
-from smolctl.registry.pull import NoProgress
+from smolctl.registry.progress import NoProgress
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from smolctl.cli.output import Output
     from smolctl.model.descriptor import Descriptor
     from smolctl.model.digest import Digest
-    from smolctl.registry.pull import Progress
+    from smolctl.registry.progress import Progress
 
 
 @contextmanager
@@ -33,21 +34,29 @@ def pull_progress(output: Output, name: str, *, quiet: bool) -> Iterator[Progres
         yield _LineProgress(output, name)
 
 
-class _LineProgress(NoProgress):
+class _LineProgress:
     """One line when a blob begins and one when it is here: what a log file wants."""
 
     def __init__(self, output: Output, name: str) -> None:
         self._output = output
         self._name = name
 
-    def begin(self, blob: Descriptor) -> None:
+    def begin(self, blob: Descriptor, present: int) -> None:
         """Say that `blob` is being fetched."""
-        what = f"{blob.digest.short} ({format_size(blob.size)})"
+        had = f", {format_size(present)} of it here already" if present else ""
+        what = f"{blob.digest.short} ({format_size(blob.size)}{had})"
         self._output.notice(f"{self._name}: fetching {what}")
+
+    def update(self, blob: Descriptor, present: int) -> None:
+        """Say nothing: a log wants no moving bar."""
 
     def end(self, blob: Descriptor) -> None:
         """Say that `blob` is here."""
         self._output.notice(f"{self._name}: {blob.digest.short} is here, verified")
+
+    def notice(self, text: str) -> None:
+        """Print it."""
+        self._output.notice(f"{self._name}: {text}")
 
 
 class _BarProgress:
@@ -57,17 +66,31 @@ class _BarProgress:
         self._bars = bars
         self._tasks: dict[Digest, TaskID] = {}
 
-    def begin(self, blob: Descriptor) -> None:
-        """Add a bar for `blob`."""
-        self._tasks[blob.digest] = self._bars.add_task(blob.digest.short, total=blob.size)
+    def begin(self, blob: Descriptor, present: int) -> None:
+        """Add a bar for `blob`, as full as it is."""
+        # `completed` from the start: what was here already does not count into the rate.
+        self._tasks[blob.digest] = self._bars.add_task(
+            blob.digest.short, total=blob.size, completed=present
+        )
+        if present:
+            had = f"{format_size(present)} of {format_size(blob.size)}"
+            self.notice(f"{blob.digest.short}: going on, {had} are here already")
 
-    def advance(self, blob: Descriptor, count: int) -> None:
-        """Move the bar of `blob`."""
-        self._bars.advance(self._tasks[blob.digest], count)
+    def update(self, blob: Descriptor, present: int) -> None:
+        """Move the bar of `blob`; full, it says that the hash is still to come."""
+        task = self._tasks[blob.digest]
+        label = f"{blob.digest.short} verifying" if present == blob.size else blob.digest.short
+        self._bars.update(task, completed=present, description=label)
 
     def end(self, blob: Descriptor) -> None:
         """Fill the bar of `blob`, also when another process fetched it meanwhile."""
-        self._bars.update(self._tasks[blob.digest], completed=blob.size)
+        self._bars.update(
+            self._tasks[blob.digest], completed=blob.size, description=blob.digest.short
+        )
+
+    def notice(self, text: str) -> None:
+        """Print it above the bars."""
+        self._bars.console.print(printable_line(text), markup=False, highlight=False)
 
 
 def _bars() -> RichProgress:

@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from smolctl.cli.invocation import Invocation
-from smolctl.cli.options import JsonFlag, OfflineFlag, PlainHttpFlag, PullPolicy
+from smolctl.cli.options import (
+    CaFileFlag,
+    JsonFlag,
+    MaxConnectionsFlag,
+    NetworkFlags,
+    OfflineFlag,
+    PlainHttpFlag,
+    PullPolicy,
+    RetriesFlag,
+)
 from smolctl.errors import IntegrityError, ModelNotFound
 from smolctl.model.units import format_size
 
@@ -40,6 +49,9 @@ def command(
     ] = False,
     as_json: JsonFlag = False,
     plain_http: PlainHttpFlag = False,
+    ca_file: CaFileFlag = None,
+    max_connections: MaxConnectionsFlag = None,
+    retries: RetriesFlag = None,
     offline: OfflineFlag = False,
 ) -> None:
     """Bring models from their registries to this machine.
@@ -48,7 +60,8 @@ def command(
     counts as here. When a tag has moved in the registry it moves here, and the model that it
     named before stays, under its digest.
     """
-    invocation = Invocation.of(ctx, offline=offline, plain_http=plain_http)
+    network = NetworkFlags(plain_http, ca_file, max_connections, retries)
+    invocation = Invocation.of(ctx, offline=offline, network=network)
     results = [_pull(invocation, name, quiet=quiet or as_json) for name in models]
     if as_json:
         invocation.output.json([_as_json(result) for result in results])

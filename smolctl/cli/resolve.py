@@ -6,12 +6,16 @@ import typer
 
 from smolctl.cli.invocation import Invocation
 from smolctl.cli.options import (
+    CaFileFlag,
     JsonFlag,
+    MaxConnectionsFlag,
     ModelArgument,
+    NetworkFlags,
     OfflineFlag,
     PlainHttpFlag,
     PullFlag,
     PullPolicy,
+    RetriesFlag,
 )
 from smolctl.store.files import gguf_path, model_files
 
@@ -27,6 +31,9 @@ def command(
     pull: PullFlag = PullPolicy.never,
     as_json: JsonFlag = False,
     plain_http: PlainHttpFlag = False,
+    ca_file: CaFileFlag = None,
+    max_connections: MaxConnectionsFlag = None,
+    retries: RetriesFlag = None,
     offline: OfflineFlag = False,
 ) -> None:
     """Print the path of a model's GGUF file.
@@ -34,7 +41,8 @@ def command(
     The file is the one in the cache: read it, do not change it. Of a model in several shards it
     is the first, with the others beside it under the names llama.cpp looks for.
     """
-    invocation = Invocation.of(ctx, offline=offline, plain_http=plain_http)
+    network = NetworkFlags(plain_http, ca_file, max_connections, retries)
+    invocation = Invocation.of(ctx, offline=offline, network=network)
     found = invocation.obtain(model, pull)
     files = model_files(invocation.store, invocation.store.artifact(found))
     path = gguf_path(invocation.store, found, files)

@@ -10,7 +10,17 @@ import typer
 
 from smolctl.cli.chat import Chat
 from smolctl.cli.invocation import Invocation
-from smolctl.cli.options import OfflineFlag, PlainHttpFlag, PullFlag, PullPolicy, local_models
+from smolctl.cli.options import (
+    CaFileFlag,
+    MaxConnectionsFlag,
+    NetworkFlags,
+    OfflineFlag,
+    PlainHttpFlag,
+    PullFlag,
+    PullPolicy,
+    RetriesFlag,
+    local_models,
+)
 from smolctl.cli.prompt import read_prompt, wants_chat
 from smolctl.cli.reasoning import split_reasoning
 from smolctl.cli.runnable import Runnable, render, runnable_file, runnable_model
@@ -81,6 +91,9 @@ def command(
     ] = False,
     pull: PullFlag = PullPolicy.missing,
     plain_http: PlainHttpFlag = False,
+    ca_file: CaFileFlag = None,
+    max_connections: MaxConnectionsFlag = None,
+    retries: RetriesFlag = None,
     offline: OfflineFlag = False,
 ) -> None:
     """Run a model: answer a prompt, or chat on a terminal.
@@ -99,7 +112,8 @@ def command(
         max_tokens=max_tokens,
     )
     options = LoadOptions(context_size=ctx_size, threads=threads)
-    invocation = Invocation.of(ctx, offline=offline, plain_http=plain_http)
+    network = NetworkFlags(plain_http, ca_file, max_connections, retries)
+    invocation = Invocation.of(ctx, offline=offline, network=network)
     words = prompt or []
     chat = wants_chat(words)
     # The prompt first: a mistake in it should not have to wait for a model to load.

@@ -175,6 +175,16 @@ def parse_registry(text: str) -> str:
     return registry
 
 
+def parse_repository(text: str) -> str:
+    """Return `text` as a path inside a registry (`team/model`), in lower case.
+
+    Raises `InvalidReference` when it is not one.
+    """
+    repository = text.lower()
+    _check_repository(repository, text)
+    return repository
+
+
 def _looks_like_registry(path: str) -> bool:
     first, slash, _ = path.partition("/")
     return bool(slash) and ("." in first or ":" in first or first.lower() == "localhost")

@@ -31,16 +31,18 @@ from smolctl.model.reference import DOCKER_HUB, Reference, is_loopback
 from smolctl.registry.blob_stream import BlobStream
 from smolctl.registry.challenge import Challenge
 from smolctl.registry.retry import RetryPolicy, TransientFailure, parse_retry_after, retrying
+from smolctl.registry.transport import Transport
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from smolctl.registry.credentials import Credentials
 
 _T = TypeVar("_T")
 
 _DOCKER_HUB_HOST = "registry-1.docker.io"
-_TIMEOUT = (10.0, 30.0)
+_TIMEOUTS = (10.0, 30.0)
 """Seconds to wait for a connection, and for the next byte."""
 
 _MAXIMUM_REDIRECTS = 5
@@ -63,26 +65,38 @@ class RemoteManifest:
 class RegistryClient(Registry):  # type: ignore[misc]  # oras ships without types
     """One registry. `find_credentials` is asked once, when the registry first wants some.
 
-    `plain_http` speaks HTTP; loopback registries are spoken to that way without it. The client
-    keeps its connections open, `connections` of them: use it as a context manager, or call
-    `close`. What asks for blobs may be called from as many threads. Manifests, tags and tokens
-    are asked for again as `retries` says when a failure may pass.
+    `plain_http` says whether to speak HTTP; where it is None, loopback registries are spoken to
+    that way unless there is a `ca_file` for them. `ca_file` and `ca_bundle` are the certificates
+    to trust, beside the system's and instead of them (`Transport`).
+
+    The client keeps its connections open, `connections` of them: use it as a context manager, or
+    call `close`. Blobs may be asked for from as many threads. Manifests and tags are asked for
+    again as `retries` says when a failure may pass; `tell` hears of it.
     """
 
     def __init__(
         self,
         registry: str,
         *,
-        plain_http: bool = False,
+        plain_http: bool | None = None,
+        ca_file: Path | None = None,
+        ca_bundle: Path | None = None,
         find_credentials: Callable[[], Credentials | None] = lambda: None,
         retries: RetryPolicy = RetryPolicy(),  # noqa: B008 - it is frozen
         connections: int = 1,
+        timeouts: tuple[float, float] = _TIMEOUTS,
+        tell: Callable[[str], None] = lambda text: None,  # noqa: ARG005
     ) -> None:
         self.registry = registry
-        self.plain_http = plain_http or is_loopback(registry)
+        if plain_http is None:
+            plain_http = is_loopback(registry) and ca_file is None
+        self.plain_http = plain_http
         host = _DOCKER_HUB_HOST if registry == DOCKER_HUB else registry
         super().__init__(hostname=host, insecure=self.plain_http)
         self._origin = _origin(f"{self.prefix}://{host}")
+        transport = Transport(ca_bundle=ca_bundle, ca_file=ca_file, pool_maxsize=connections)
+        for scheme in ("https://", "http://"):
+            self.session.mount(scheme, transport)
         # An `auth` of the session's own keeps requests from looking into ~/.netrc, whose
         # passwords would go along to wherever a redirect leads.
         self.session.auth = _no_authentication
@@ -96,9 +110,8 @@ class RegistryClient(Registry):  # type: ignore[misc]  # oras ships without type
         self._asked = False
         self._authorization: str | None = None
         self._retries = retries
-        adapter = requests.adapters.HTTPAdapter(pool_maxsize=connections)
-        self.session.mount("https://", adapter)
-        self.session.mount("http://", adapter)
+        self._timeouts = timeouts
+        self._tell = tell
         self._has_answered = False
         self._locations: dict[Digest, str] = {}
 
@@ -240,7 +253,7 @@ class RegistryClient(Registry):  # type: ignore[misc]  # oras ships without type
                 sent["Authorization"] = self._authorization
             with self._network_errors():
                 response: requests.Response = self.session.request(
-                    method, url, headers=sent, allow_redirects=False, timeout=_TIMEOUT, **send
+                    method, url, headers=sent, allow_redirects=False, timeout=self._timeouts, **send
                 )
             self._has_answered = True
             location = response.headers.get("Location")
@@ -282,7 +295,7 @@ class RegistryClient(Registry):  # type: ignore[misc]  # oras ships without type
                 params=query,
                 headers=headers,
                 allow_redirects=False,
-                timeout=_TIMEOUT,
+                timeout=self._timeouts,
                 stream=True,
             ) as response,
         ):
@@ -358,7 +371,10 @@ class RegistryClient(Registry):  # type: ignore[misc]  # oras ships without type
         raise RegistryUnavailable(message)
 
     def _retrying(self, ask: Callable[[], _T]) -> _T:
-        return retrying(ask, self._retries)
+        return retrying(ask, self._retries, tell=self._tell_of)
+
+    def _tell_of(self, failure: TransientFailure, seconds: float) -> None:
+        self._tell(f"{failure.message}; trying again in {seconds:.0f} s")
 
     def _read(self, response: requests.Response, limit: int, what: str) -> bytes:
         """Return a whole body of at most `limit` bytes. Raises `IntegrityError` past that."""
@@ -390,15 +406,17 @@ class RegistryClient(Registry):  # type: ignore[misc]  # oras ships without type
             ):
                 raise RegistryUnavailable(
                     f"no trusted TLS connection to {self.registry}: {_cause(error)}",
-                    hint="Name your certificates in REQUESTS_CA_BUNDLE, or use --plain-http.",
+                    hint="Name the registry's certificates with --ca-file, or use --plain-http.",
                 ) from cause
             if isinstance(error, requests.exceptions.ConnectTimeout):
                 raise failure(
-                    f"{self.registry} did not answer within {_TIMEOUT[0]:.0f} s"
+                    f"{self.registry} did not answer within {self._timeouts[0]:.0f} s"
                 ) from cause
             # In the middle of a body, requests has no Timeout for it.
             if isinstance(error, requests.exceptions.Timeout) or isinstance(cause, TimeoutError):
-                raise failure(f"{self.registry} sent nothing for {_TIMEOUT[1]:.0f} s") from cause
+                raise failure(
+                    f"{self.registry} sent nothing for {self._timeouts[1]:.0f} s"
+                ) from cause
             raise failure(
                 f"cannot reach {self.registry}: {_cause(error)}",
                 hint="Check the name, the network and the proxy settings.",

@@ -38,3 +38,14 @@ class NoProgress:
 
     def notice(self, text: str) -> None:
         """Say nothing."""
+
+
+class NoticesAlone(NoProgress):
+    """Passes the notices of one blob on to `progress`, and nothing of its bytes."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+
+    def notice(self, text: str) -> None:
+        """Pass it on."""
+        self._progress.notice(text)

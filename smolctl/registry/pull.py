@@ -4,50 +4,29 @@ from __future__ import annotations
 
 import difflib
 from dataclasses import dataclass
-from functools import partial
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
-from smolctl.errors import ModelNotFound, SmolctlError, StorageError
+from smolctl.errors import IntegrityError, ModelNotFound, SmolctlError, StorageError
 from smolctl.model.artifact import Artifact
 from smolctl.model.config import ConfigSchema
 from smolctl.model.manifest import ImageIndex, Manifest, is_index
+from smolctl.registry.progress import NoProgress, NoticesAlone
+from smolctl.registry.source import first
+from smolctl.registry.transfer import Transfer, TransferOptions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Sequence
 
     from smolctl.model.descriptor import Descriptor
+    from smolctl.model.digest import Digest
     from smolctl.model.reference import Reference
     from smolctl.registry.client import RegistryClient, RemoteManifest
+    from smolctl.registry.progress import Progress
+    from smolctl.registry.source import PassedOver, Source
     from smolctl.store.store import Store, StoredModel
 
 _COMMIT_ATTEMPTS = 5
 _SHOWN_TAGS = 8
-
-
-class Progress(Protocol):
-    """What a pull tells of its layers while it runs. Sizes and counts are in bytes."""
-
-    def begin(self, blob: Descriptor) -> None:
-        """`blob` is about to be fetched."""
-
-    def advance(self, blob: Descriptor, count: int) -> None:
-        """`count` further bytes of `blob` have arrived."""
-
-    def end(self, blob: Descriptor) -> None:
-        """`blob` is here, checked."""
-
-
-class NoProgress:
-    """A `Progress` that keeps quiet."""
-
-    def begin(self, blob: Descriptor) -> None:
-        """Say nothing."""
-
-    def advance(self, blob: Descriptor, count: int) -> None:
-        """Say nothing."""
-
-    def end(self, blob: Descriptor) -> None:
-        """Say nothing."""
 
 
 @dataclass(frozen=True)
@@ -62,33 +41,42 @@ class Pull:
 
 
 def pull(
-    store: Store, client: RegistryClient, reference: Reference, progress: Progress | None = None
+    store: Store,
+    sources: Sequence[Source],
+    reference: Reference,
+    progress: Progress | None = None,
+    options: TransferOptions = TransferOptions(),  # noqa: B008 - it is frozen
 ) -> Pull:
-    """Bring the model that `reference` names in its registry into `store`.
+    """Bring the model that `reference` names into `store`, from the first source that has it.
 
-    Blobs that are here are not fetched again, also when they came with another model. Raises
-    `ModelNotFound`, `AccessDenied`, `RegistryUnavailable`, `IntegrityError`, `StorageError`, and
-    `NotRunnable` when the artifact is not a model at all.
+    It is named as it was asked for, whichever source it came from. Blobs that are here are not
+    fetched again, also when they came with another model; the others come from the source that
+    had the manifest, or from one that follows it. When the tag still names what is here, one
+    request is all. Raises `ModelNotFound`, `AccessDenied`, `RegistryUnavailable`,
+    `IntegrityError`, `StorageError`, and `NotRunnable` when the artifact is not a model at all.
     """
     progress = progress or NoProgress()
-    remote = resolve_index(client, reference, _fetch_manifest(client, reference))
-    manifest = Manifest.parse(remote.content)
-    ConfigSchema.of(manifest.config.media_type)
     before = store.find_reference(reference)
+    if before is not None and _is_current(store, sources, reference, before, progress):
+        return Pull(before, reference, 0, None)
+    served = _fetch_model(sources, reference, progress)
+    manifest = served.manifest
+    sources = sources[sources.index(served.source) :]
+    ConfigSchema.of(manifest.config.media_type)
     store.prepare()
     fetched = 0
     for _ in range(_COMMIT_ATTEMPTS):
-        for blob in store.missing_blobs(manifest):
-            if blob is manifest.config:
-                store.blobs.write(blob, partial(client.stream_blob, reference.repository, blob))
-                # It is small and comes first: a broken one is refused before the weights.
-                Artifact.of(manifest, store.blobs.read(blob, "config"))
-                continue
-            progress.begin(blob)
-            if store.blobs.write(blob, partial(_chunks, client, reference, blob, progress)):
-                fetched += blob.size
-            progress.end(blob)
-        model = store.commit(remote.content, reference)
+        missing = store.missing_blobs(manifest)
+        store.blobs.check_space(missing)
+        if manifest.config in missing:
+            Transfer(sources, store.blobs, NoticesAlone(progress), options).fetch([manifest.config])
+        if missing:
+            # It is small and comes first: a broken one is refused before the weights.
+            Artifact.of(manifest, store.blobs.read(manifest.config, "config"))
+        layers = [blob for blob in missing if blob != manifest.config]
+        if layers:
+            fetched += Transfer(sources, store.blobs, progress, options).fetch(layers)
+        model = store.commit(served.remote.content, reference)
         if model is not None:
             moved_from = before if before is not None and before.id != model.id else None
             return Pull(model, reference, fetched, moved_from)
@@ -98,15 +86,57 @@ def pull(
     )
 
 
-def _fetch_manifest(client: RegistryClient, reference: Reference) -> RemoteManifest:
-    """Fetch the manifest; when there is no such tag, say which there are."""
+def _is_current(
+    store: Store,
+    sources: Sequence[Source],
+    reference: Reference,
+    model: StoredModel,
+    progress: Progress,
+) -> bool:
+    """Whether `model` is all here, and is what `reference` names in its registry."""
+
+    def resolve(source: Source) -> Digest:
+        return source.client.resolve(source.reference(reference))
+
     try:
-        return client.fetch_manifest(reference)
+        manifest = store.artifact(model).manifest
+    except IntegrityError:  # pulling it again is what repairs it
+        return False
+    if store.missing_blobs(manifest):
+        return False
+    return first(sources, resolve, _notice_to(progress)) == model.id
+
+
+def _notice_to(progress: Progress) -> PassedOver:
+    def passed_over(source: Source, error: SmolctlError) -> None:
+        progress.notice(f"Passing over {source.client.registry}: {error.message}")
+
+    return passed_over
+
+
+@dataclass(frozen=True)
+class _Served:
+    source: Source
+    remote: RemoteManifest
+    manifest: Manifest
+
+
+def _fetch_model(sources: Sequence[Source], reference: Reference, progress: Progress) -> _Served:
+    """Fetch the model's manifest; when there is no such tag, say which there are."""
+
+    def ask(source: Source) -> _Served:
+        named = source.reference(reference)
+        remote = source.client.fetch_manifest(named)
+        remote = resolve_index(source.client, named, remote)
+        return _Served(source, remote, Manifest.parse(remote.content))
+
+    try:
+        return first(sources, ask, _notice_to(progress))
     except ModelNotFound as error:
         if reference.tag is None or error.hint is not None:
             raise
         try:
-            tags = client.tags(reference.repository)
+            tags = sources[-1].client.tags(reference.repository)
         except SmolctlError:
             raise error from None  # what failed is the pull, not the attempt to help
         near = difflib.get_close_matches(reference.tag, tags, n=_SHOWN_TAGS, cutoff=0)
@@ -143,12 +173,3 @@ def resolve_index(
 def _choice(entry: Descriptor) -> str:
     platform = "/".join(str(part) for part in entry.platform.values() if isinstance(part, str))
     return f"{entry.digest} ({platform or entry.artifact_type or entry.media_type})"
-
-
-def _chunks(
-    client: RegistryClient, reference: Reference, blob: Descriptor, progress: Progress
-) -> Iterator[bytes]:
-    for chunk in client.stream_blob(reference.repository, blob):
-        yield chunk
-        # Told after the chunk was written: what the bar shows is on disk.
-        progress.advance(blob, len(chunk))

@@ -48,7 +48,7 @@ class RetryPolicy:
 
         Up to half of it is chance, so that clients that failed together do not return together.
         """
-        full = min(self.longest, self.first * 2 ** min(failures - 1, 30))
+        full = min(self.longest, self.first * 2.0 ** min(failures - 1, 30))
         return full * random.uniform(0.5, 1)  # noqa: S311 - spreads load, hides nothing
 
 
@@ -79,7 +79,7 @@ def retrying(
     ask: Callable[[], _T],
     policy: RetryPolicy,
     *,
-    tell: Callable[[TransientFailure, float], None] = lambda failure, seconds: None,
+    tell: Callable[[TransientFailure, float], None] = lambda *_: None,
     sleep: Callable[[float], None] = time.sleep,
 ) -> _T:
     """Return what `ask` returns, asking again after a `TransientFailure` while the budget lasts.

@@ -17,7 +17,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -69,8 +69,18 @@ class TransferOptions:
     connections: int = 8
     part_size: int = 8 * _MEBIBYTE
     sync_every: int = 64 * _MEBIBYTE
-    retries: RetryPolicy = RetryPolicy()
+    retries: RetryPolicy = field(default_factory=RetryPolicy)
     slow_after: float = 5.0
+
+    @classmethod
+    def of(cls, connections: int | None, retries: int | None) -> TransferOptions:
+        """Return the defaults with what is not None in their place."""
+        default = cls()
+        return replace(
+            default,
+            connections=default.connections if connections is None else connections,
+            retries=default.retries if retries is None else RetryPolicy(retries=retries),
+        )
 
 
 class Transfer:

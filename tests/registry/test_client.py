@@ -287,17 +287,18 @@ def test_a_redirect_from_https_to_http_is_refused() -> None:
 @pytest.mark.parametrize(
     ("registry_name", "plain_http", "address"),
     [
-        ("docker.io", False, "https://registry-1.docker.io"),
-        ("registry.example.com", False, "https://registry.example.com"),
+        ("docker.io", None, "https://registry-1.docker.io"),
+        ("registry.example.com", None, "https://registry.example.com"),
         ("registry.example.com", True, "http://registry.example.com"),
-        ("localhost:5000", False, "http://localhost:5000"),
-        ("127.9.9.9", False, "http://127.9.9.9"),
-        ("[::1]:5000", False, "http://[::1]:5000"),
-        ("localhost.example.com", False, "https://localhost.example.com"),
+        ("localhost:5000", None, "http://localhost:5000"),
+        ("localhost:5000", False, "https://localhost:5000"),
+        ("127.9.9.9", None, "http://127.9.9.9"),
+        ("[::1]:5000", None, "http://[::1]:5000"),
+        ("localhost.example.com", None, "https://localhost.example.com"),
     ],
 )
 def test_only_loopback_is_spoken_to_in_plain_http_unasked(
-    registry_name: str, plain_http: bool, address: str
+    registry_name: str, plain_http: bool | None, address: str
 ) -> None:
     with RegistryClient(registry_name, plain_http=plain_http) as client:
         assert f"{client.prefix}://{client.hostname}" == address

@@ -17,10 +17,7 @@ from smolctl.errors import (
     RegistryUnavailable,
     SmolctlError,
 )
-from smolctl.model.reference import Reference
-from smolctl.registry.client import RegistryClient
 from smolctl.registry.credentials import Credentials
-from smolctl.registry.pull import Pull, pull
 from tests.support.faulty_registry import (
     INDEX,
     MANIFEST,
@@ -43,6 +40,7 @@ from tests.support.faulty_registry import (
     unauthorized,
     wrong_bytes,
 )
+from tests.support.pulling import fetch
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,12 +49,6 @@ if TYPE_CHECKING:
     from smolctl.store.store import Store
 
 REPOSITORY = "team/model"
-
-
-def fetch(store: Store, registry: FaultyRegistry, name: str = f"{REPOSITORY}:v1") -> Pull:
-    reference = Reference.parse(f"{registry.host}/{name}")
-    with RegistryClient(registry.host) as client:
-        return pull(store, client, reference)
 
 
 def snapshot(store: Store) -> bytes:
@@ -412,8 +404,9 @@ class TestRedirects:
         elsewhere.spoil("", instead(unauthorized(f'Bearer realm="{realm}",scope="x"')))
         client = RegistryClient(registry.host, find_credentials=lambda: Credentials("me", "s3cret"))
 
+        reference = Reference.parse(f"{registry.host}/{REPOSITORY}:v1")
         with client, pytest.raises(AccessDenied):
-            pull(store, client, Reference.parse(f"{registry.host}/{REPOSITORY}:v1"))
+            pull(store, [Source(client, REPOSITORY)], reference)
 
         assert elsewhere.requests
         assert all(request.authorization is None for request in elsewhere.requests)

@@ -9,9 +9,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from smolctl.errors import RegistryUnavailable, StorageError
-from smolctl.model.reference import Reference
-from smolctl.registry.client import RegistryClient
-from smolctl.registry.pull import Pull, pull
 from smolctl.store.store import Store
 from tests.support.faulty_registry import (
     FaultyRegistry,
@@ -22,37 +19,10 @@ from tests.support.faulty_registry import (
     instead,
     pack,
 )
+from tests.support.pulling import Notes, fetch
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from smolctl.model.descriptor import Descriptor
-
-
-class Notes:
-    """A progress that writes down what it is told."""
-
-    def __init__(self) -> None:
-        self.begun: list[str] = []
-        self.ended: list[str] = []
-        self.counted: dict[str, int] = {}
-
-    def begin(self, blob: Descriptor) -> None:
-        self.begun.append(str(blob.digest))
-
-    def advance(self, blob: Descriptor, count: int) -> None:
-        self.counted[str(blob.digest)] = self.counted.get(str(blob.digest), 0) + count
-
-    def end(self, blob: Descriptor) -> None:
-        self.ended.append(str(blob.digest))
-
-
-def fetch(
-    store: Store, registry: FaultyRegistry, name: str = "team/model:v1", notes: Notes | None = None
-) -> Pull:
-    reference = Reference.parse(f"{registry.host}/{name}")
-    with RegistryClient(registry.host) as client:
-        return pull(store, client, reference, notes)
 
 
 def test_the_cache_holds_what_was_published(store: Store, registry: FaultyRegistry) -> None:
@@ -82,7 +52,7 @@ def test_each_byte_of_a_layer_is_told_once(store: Store, registry: FaultyRegistr
     model = registry.publish("team/model", "v1", pack(b"GGUF" * 1_000_000))
     notes = Notes()
 
-    pulled = fetch(store, registry, notes=notes)
+    pulled = fetch(store, registry, progress=notes)
 
     sizes = {layer: len(model.blobs[layer]) for layer in model.layers}
     assert {name: notes.counted[name] for name in sizes} == sizes

@@ -14,6 +14,7 @@ from smolctl.model.reference import Reference
 from smolctl.registry.client import RegistryClient
 from smolctl.registry.pull import pull
 from smolctl.registry.server import serving
+from smolctl.registry.source import Source
 from smolctl.store.store import Store
 from tests.support.faulty_registry import FaultyRegistry, Packed, pack
 
@@ -55,7 +56,8 @@ def fill(store: Store, names: dict[str, Packed]) -> None:
         for name, model in names.items():
             repository, _, tag = name.rpartition(":")
             registry.publish(repository, tag, model)
-            pull(store, client, Reference.parse(f"{registry.host}/{name}"))
+            reference = Reference.parse(f"{registry.host}/{name}")
+            pull(store, [Source(client, reference.repository)], reference)
 
 
 @pytest.fixture(scope="module")
@@ -216,7 +218,8 @@ def test_another_smolctl_can_pull_from_it(host: str, tmp_path: Any) -> None:
     into = Store(tmp_path / "second")
 
     with RegistryClient(host) as client:
-        pulled = pull(into, client, Reference.parse(f"{host}/team/model:v2"))
+        reference = Reference.parse(f"{host}/team/model:v2")
+        pulled = pull(into, [Source(client, "team/model")], reference)
 
     assert str(pulled.model.id) == SMALL.id
 

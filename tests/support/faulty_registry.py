@@ -10,6 +10,8 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
+import ssl
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -21,6 +23,8 @@ from urllib.parse import parse_qs, urlsplit
 from tests.support.gguf_files import tiny_llama
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from smolctl.store.store import Store, StoredModel
 
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
@@ -172,9 +176,12 @@ class _Fault:
 
 
 class FaultyRegistry:
-    """A registry on a free loopback port; use it as a context manager."""
+    """A registry on a free loopback port; use it as a context manager.
 
-    def __init__(self) -> None:
+    With `certificate`, a PEM file that holds its key as well, it speaks HTTPS.
+    """
+
+    def __init__(self, certificate: Path | None = None) -> None:
         self.requests: list[Request] = []
         self._artifacts: dict[tuple[str, str], Packed] = {}
         self._faults: list[_Fault] = []
@@ -182,6 +189,13 @@ class FaultyRegistry:
         self._lock = threading.Lock()
         handler = type("_BoundHandler", (_Handler,), {"registry": self})
         self._server = _Server(("127.0.0.1", 0), handler)
+        if certificate is not None:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate)
+            # Each connection shakes hands in its own thread: one that never does stops nobody.
+            self._server.socket = context.wrap_socket(
+                self._server.socket, server_side=True, do_handshake_on_connect=False
+            )
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
 
     def __enter__(self) -> FaultyRegistry:
@@ -194,8 +208,12 @@ class FaultyRegistry:
         self._server.server_close()
 
     @property
+    def port(self) -> int:
+        return self._server.server_port
+
+    @property
     def host(self) -> str:
-        return f"127.0.0.1:{self._server.server_port}"
+        return f"127.0.0.1:{self.port}"
 
     def publish(self, repository: str, tag: str, artifact: Packed) -> Packed:
         self._artifacts[repository, tag] = artifact
@@ -241,8 +259,7 @@ class FaultyRegistry:
         repository, _, rest = request.path.removeprefix("/v2/").rpartition("/blobs/")
         for (owner, _), artifact in self._artifacts.items():
             if owner == repository and rest in artifact.blobs:
-                content = artifact.blobs[rest]
-                return Answer.of(content, Content_Type="application/octet-stream")
+                return _ranged(request, artifact.blobs[rest])
         return error(404, "BLOB_UNKNOWN")
 
     def _manifest(self, repository: str, reference: str) -> Answer:
@@ -254,6 +271,19 @@ class FaultyRegistry:
             Content_Type=artifact.media_type,
             Docker_Content_Digest=artifact.id,
         )
+
+
+def _ranged(request: Request, content: bytes) -> Answer:
+    """The blob, or the range of it that was asked for (RFC 9110, section 14)."""
+    asked = re.fullmatch(r"bytes=(\d+)-(\d*)", request.headers.get("range", ""))
+    if asked is None:
+        return Answer.of(content, Content_Type="application/octet-stream")
+    start, last = int(asked[1]), int(asked[2] or len(content) - 1)
+    if start >= len(content):
+        return error(416, "RANGE_INVALID", Content_Range=f"bytes */{len(content)}")
+    part = content[start : last + 1]
+    said = f"bytes {start}-{start + len(part) - 1}/{len(content)}"
+    return Answer.of(part, 206, Content_Type="application/octet-stream", Content_Range=said)
 
 
 class _Access:

@@ -1,0 +1,68 @@
+"""Pulling in a test: small parts, no patience, so that faults are met and passed in no time."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from smolctl.model.reference import Reference
+from smolctl.registry.client import RegistryClient
+from smolctl.registry.pull import Pull, pull
+from smolctl.registry.retry import RetryPolicy
+from smolctl.registry.source import Source
+from smolctl.registry.transfer import TransferOptions
+
+if TYPE_CHECKING:
+    from smolctl.model.descriptor import Descriptor
+    from smolctl.registry.progress import Progress
+    from smolctl.store.store import Store
+    from tests.support.faulty_registry import FaultyRegistry
+
+HASTY = RetryPolicy(retries=3, first=0.001, longest=0.002, patience=1)
+"""Waits milliseconds where a person's pull waits seconds."""
+
+SMALL_PARTS = TransferOptions(connections=4, part_size=64 * 1024, retries=HASTY)
+"""Cuts a blob of a few hundred kilobytes into as many parts as one of a few hundred megabytes."""
+
+
+class Notes:
+    """A progress that writes down what it is told."""
+
+    def __init__(self) -> None:
+        self.begun: dict[str, int] = {}
+        self.counted: dict[str, int] = {}
+        self.ended: list[str] = []
+        self.notices: list[str] = []
+
+    def begin(self, blob: Descriptor, present: int) -> None:
+        self.begun[str(blob.digest)] = present
+
+    def update(self, blob: Descriptor, present: int) -> None:
+        self.counted[str(blob.digest)] = present
+
+    def end(self, blob: Descriptor) -> None:
+        self.ended.append(str(blob.digest))
+
+    def notice(self, text: str) -> None:
+        self.notices.append(text)
+
+
+def fetch(
+    store: Store,
+    registry: FaultyRegistry,
+    name: str = "team/model:v1",
+    progress: Progress | None = None,
+    *,
+    options: TransferOptions = SMALL_PARTS,
+    **client: Any,
+) -> Pull:
+    """Pull `name` from `registry`; `client` are arguments of the registry's client."""
+    reference = Reference.parse(f"{registry.host}/{name}")
+    client = {"retries": options.retries, "connections": options.connections, **client}
+    with RegistryClient(registry.host, **client) as opened:
+        return pull(store, [Source(opened, reference.repository)], reference, progress, options)
+
+
+def parts_of(size: int, **changes: Any) -> TransferOptions:
+    """The options of `SMALL_PARTS` with parts of `size` bytes, and with `changes`."""
+    return replace(SMALL_PARTS, part_size=size, **changes)
