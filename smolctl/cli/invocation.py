@@ -14,11 +14,14 @@ from smolctl.settings import Settings
 from smolctl.store.store import Store, StoredModel
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import typer
 
     from smolctl.cli.output import Output
     from smolctl.model.reference import Reference
     from smolctl.registry.client import RegistryClient
+    from smolctl.registry.credentials import Credentials
     from smolctl.registry.pull import Pull
 
 
@@ -46,19 +49,32 @@ class Invocation:
         return Store(self.settings.home, default_registry=registry)
 
     def client(self, reference: Reference) -> RegistryClient:
-        """Return a client of the registry of `reference`. Raises `UsageError` when offline."""
-        if self.offline:
-            raise UsageError(f"--offline keeps smolctl away from {reference.registry}")
-        from smolctl.registry.client import RegistryClient
-        from smolctl.registry.credentials import find_credentials
+        """Return a client of the registry of `reference`, with the credentials that are stored.
 
-        return RegistryClient(
+        Raises `UsageError` when offline.
+        """
+        from smolctl.registry.credentials import Credentials, find_credentials
+
+        account = self.settings.docker_hub_account
+        return self.registry_client(
             reference.registry,
-            plain_http=self.plain_http,
-            find_credentials=lambda: find_credentials(
-                self.settings.docker_config, reference.registry
+            lambda: find_credentials(
+                self.settings.credential_file,
+                reference.registry,
+                reference.repository,
+                docker_hub=Credentials(*account) if account is not None else None,
             ),
         )
+
+    def registry_client(
+        self, registry: str, find: Callable[[], Credentials | None]
+    ) -> RegistryClient:
+        """Return a client of `registry` with what `find` finds; `UsageError` when offline."""
+        if self.offline:
+            raise UsageError(f"--offline keeps smolctl away from {registry}")
+        from smolctl.registry.client import RegistryClient
+
+        return RegistryClient(registry, plain_http=self.plain_http, find_credentials=find)
 
     def pull(self, reference: Reference, *, quiet: bool = False) -> Pull:
         """Pull `reference` with progress on stderr."""

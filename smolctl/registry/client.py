@@ -20,16 +20,18 @@ from oras.container import Container
 from oras.provider import Registry
 
 from smolctl import __version__
-from smolctl.errors import AccessDenied, IntegrityError, ModelNotFound, RegistryUnavailable
+from smolctl.errors import IntegrityError, ModelNotFound, RegistryUnavailable
 from smolctl.model import document
 from smolctl.model.descriptor import Descriptor
 from smolctl.model.digest import Digest
 from smolctl.model.manifest import ACCEPTED_TYPES
 from smolctl.model.reference import DOCKER_HUB, Reference, is_loopback
+from smolctl.registry.authorization import Authorizer, TokenAnswer
 from smolctl.registry.challenge import Challenge
+from smolctl.registry.redaction import redacted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from smolctl.registry.credentials import Credentials
 
@@ -79,16 +81,20 @@ class RegistryClient(Registry):  # type: ignore[misc]  # oras ships without type
         self.session.headers["User-Agent"] = f"smolctl/{__version__}"
         # A blob's bytes are hashed as they arrive: compression on the way would change them.
         self.session.headers["Accept-Encoding"] = "identity"
-        self._find_credentials = find_credentials
-        self._credentials: Credentials | None = None
-        self._asked = False
-        self._authorization: str | None = None
+        self._authorizer = Authorizer(
+            registry, self._ask_for_token, find_credentials, plain_http=plain_http
+        )
 
     def __enter__(self) -> RegistryClient:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    @property
+    def used_credentials(self) -> bool:
+        """Whether the registry has wanted credentials, and got some."""
+        return self._authorizer.has_credentials
 
     def close(self) -> None:
         """Close the connections."""
@@ -173,7 +179,7 @@ class RegistryClient(Registry):  # type: ignore[misc]  # oras ships without type
                 return response
             response.close()
             # Whatever was sent was missing, stale or for another repository: begin anew, once.
-            self._authorization = self._meet(challenge)
+            self._authorizer.renew(challenge, response.request.headers.get("Authorization"))
             response = send()
         return response
 
@@ -182,8 +188,9 @@ class RegistryClient(Registry):  # type: ignore[misc]  # oras ships without type
     ) -> requests.Response:
         for _ in range(_MAXIMUM_REDIRECTS + 1):
             sent = dict(headers)
-            if self._authorization is not None and _origin(url) == self._origin:
-                sent["Authorization"] = self._authorization
+            authorization = self._authorizer.header
+            if authorization is not None and _origin(url) == self._origin:
+                sent["Authorization"] = authorization
             with self._network_errors():
                 response: requests.Response = self.session.request(
                     method, url, headers=sent, allow_redirects=False, timeout=_TIMEOUT, **send
@@ -204,49 +211,32 @@ class RegistryClient(Registry):  # type: ignore[misc]  # oras ships without type
             url = target
         raise RegistryUnavailable(f"{self.registry} redirects more than {_MAXIMUM_REDIRECTS} times")
 
-    def _meet(self, challenge: Challenge) -> str:
-        """Return the `Authorization` header that answers `challenge`."""
-        if not self._asked:
-            self._asked = True
-            self._credentials = self._find_credentials()
-        if challenge.scheme == "basic":
-            if self._credentials is None:
-                raise AccessDenied(f"{self.registry} wants credentials", hint=self._login_hint)
-            return self._credentials.basic
-        return f"Bearer {self._fetch_token(challenge)}"
-
-    def _fetch_token(self, challenge: Challenge) -> str:
-        realm = challenge.realm(self.registry, plain_http=self.plain_http)
-        names = ("service", "scope")
-        query = {name: challenge.parameters[name] for name in names if name in challenge.parameters}
-        headers = {"Authorization": self._credentials.basic} if self._credentials else {}
+    def _ask_for_token(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str],
+        params: Sequence[tuple[str, str]] = (),
+        data: Mapping[str, str] | None = None,
+    ) -> TokenAnswer:
         with (
             self._network_errors(),
-            self.session.get(
-                realm,
-                params=query,
+            self.session.request(
+                method,
+                url,
                 headers=headers,
+                params=params,
+                data=data,
                 allow_redirects=False,
                 timeout=_TIMEOUT,
                 stream=True,
             ) as response,
         ):
-            if response.status_code in (401, 403):
-                raise AccessDenied(
-                    f"{self.registry} refused the credentials"
-                    if self._credentials
-                    else f"{self.registry} wants credentials",
-                    hint=self._login_hint,
-                )
-            self._check(response, "token")
-            answer = self._read(response, _MAXIMUM_TOKEN_ANSWER, "token")
-        value = document.parse_object(answer, "token answer")
-        token = document.text(value, "token", "token answer") or document.text(
-            value, "access_token", "token answer"
-        )
-        if token is None or not token.isascii() or not token.isprintable():
-            raise AccessDenied(f"{self.registry} granted no usable token")
-        return token
+            if response.status_code == 429 or response.status_code >= 500:
+                self._check(response, "a token")
+            content = self._read(response, _MAXIMUM_TOKEN_ANSWER, "token")
+        return TokenAnswer(response.status_code, content)
 
     def _request_manifest(self, reference: Reference, method: str) -> requests.Response:
         wanted = str(reference.digest or reference.tag)
@@ -263,7 +253,7 @@ class RegistryClient(Registry):  # type: ignore[misc]  # oras ships without type
             response.close()
             raise ModelNotFound(
                 f"{reference.familiar()} was not found on Docker Hub, or it is private",
-                hint="Check the spelling; for a private one, log in with `docker login`.",
+                hint="Check the spelling; for a private one, log in with `smolctl login`.",
             )
         self._check(response, reference.familiar())
         return response
@@ -286,8 +276,7 @@ class RegistryClient(Registry):  # type: ignore[misc]  # oras ships without type
         if status == 404:
             raise ModelNotFound(f"{what} was not found in {self.registry}")
         if status in (401, 403):
-            refused = "refused the credentials" if self._credentials else "wants credentials"
-            raise AccessDenied(f"{self.registry} {refused} for {what}", hint=self._login_hint)
+            raise self._authorizer.denied(what)
         if status == 429:
             raise RegistryUnavailable(
                 f"{self.registry} says there were too many requests",
@@ -341,10 +330,6 @@ class RegistryClient(Registry):  # type: ignore[misc]  # oras ships without type
     def _container(self, repository: str) -> Container:
         return Container(f"{self.hostname}/{repository}")
 
-    @property
-    def _login_hint(self) -> str:
-        return f"Log in with `docker login {self.registry}`; its config.json is read here too."
-
 
 def _no_authentication(request: requests.PreparedRequest) -> requests.PreparedRequest:
     return request
@@ -373,13 +358,13 @@ def _cause(error: BaseException) -> str:
     cause = _innermost(error)
     if isinstance(cause, OSError) and cause.strerror:
         return cause.strerror
-    return str(cause).rpartition(": ")[2][:200] or type(cause).__name__
+    return redacted(str(cause).rpartition(": ")[2])[:200] or type(cause).__name__
 
 
 def _reason(response: requests.Response) -> str:
     """Return the first error of an OCI error document, in brackets, or nothing."""
     try:
         first = json.loads(next(response.iter_content(8192), b""))["errors"][0]
-        return f" ({first.get('code')}: {str(first.get('message'))[:200]})"
+        return f" ({first.get('code')}: {redacted(str(first.get('message')))[:200]})"
     except (ValueError, LookupError, TypeError, AttributeError, OSError, RecursionError):
         return ""
