@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 from enum import Enum
 from typing import Annotated
 
 import typer
 
 from smolctl.errors import SmolctlError
+from smolctl.model.reference import parse_registry
 
 
 class PullPolicy(str, Enum):
@@ -33,6 +35,15 @@ def local_models(incomplete: str) -> list[str]:
     return [name for name in names if name.startswith(incomplete)]
 
 
+def named_registry(text: str) -> str:
+    """Return the registry that `text` names, also as the URL that Docker's tools take.
+
+    Raises `InvalidReference` when it is neither.
+    """
+    url = re.fullmatch(r"https://([^/]+)(?:/v[12])?/?", text)
+    return parse_registry(url[1] if url else text)
+
+
 ModelArgument = Annotated[
     str,
     typer.Argument(
@@ -40,6 +51,10 @@ ModelArgument = Annotated[
         help="A name (ai/smollm2:360M-F16) or a model ID.",
         autocompletion=local_models,
     ),
+]
+RegistryArgument = Annotated[
+    str,
+    typer.Argument(metavar="[REGISTRY]", help="HOST or HOST:PORT; Docker Hub without it."),
 ]
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 QuietFlag = Annotated[bool, typer.Option("--quiet", "-q", help="Print only IDs.")]
