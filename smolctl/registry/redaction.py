@@ -31,7 +31,9 @@ def shown_url(url: str) -> str:
         return re.split(r"[?#]", url, maxsplit=1)[0].rpartition("@")[2]
     host = parts.netloc.rpartition("@")[2]
     path = parts.path if host else parts.path.rpartition("@")[2]
-    query = "&".join(_shown_parameter(each) for each in parts.query.split("&") if each)
+    # Some servers take a semicolon for a separator, too.
+    parameters = re.split("[&;]", parts.query)
+    query = "&".join(_shown_parameter(each) for each in parameters if each)
     return urlunsplit((parts.scheme, host, path, query, ""))
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -17,6 +17,9 @@ from smolctl.registry.challenge import Challenge
 from smolctl.registry.client import RegistryClient
 from smolctl.registry.credentials import Credentials, Kind
 from tests.support.faulty_registry import FaultyRegistry, pack
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
 
 REGISTRY = "registry.example.com"
 REALM = "https://auth.example.com/token"
