@@ -56,8 +56,10 @@ def run(arguments: Sequence[str]) -> int:
         _flush()
         if output.debug:
             _show_traceback(output)
+        from smolctl.registry.redaction import redacted
+
         output.error(
-            f"a bug in smolctl: {type(error).__name__}: {error}",
+            redacted(f"a bug in smolctl: {type(error).__name__}: {error}"),
             "Run it again with --debug for the traceback, and please report it.",
         )
         return 1

@@ -64,9 +64,8 @@ def _replace(file: Path, content: bytes) -> None:
             written.flush()
             os.fsync(written.fileno())
         temporary.replace(file)
-    except BaseException:
-        _remove(temporary)
-        raise
+    finally:
+        _remove(temporary)  # it is there only if something failed
     sync_folder(file.parent)
 
 

@@ -14,6 +14,7 @@ from smolctl.errors import AccessDenied, IntegrityError, ModelNotFound, Registry
 from smolctl.model.reference import Reference
 from smolctl.registry.client import RegistryClient
 from smolctl.registry.credentials import Credentials
+from smolctl.registry.redaction import redacted
 from tests.support.faulty_registry import (
     Answer,
     Endless,
@@ -246,6 +247,30 @@ def test_an_address_signed_for_us_is_in_no_traceback(
 
     assert "refused" in caught.value.message
     assert "s3cret" not in "".join(traceback.format_exception(caught.value))
+
+
+@pytest.mark.parametrize(
+    "signed",
+    [
+        "http://me:s3cret@127.0.0.1:99999/blob?sig=s3cret",
+        "http://me:s3cret@[::1/blob?sig=s3cret",
+        "http://127.0.0.1:x/blob?sig=s3cret",
+        "http://%zz/blob?sig=s3cret",
+        "http://.example/blob?sig=s3cret",
+    ],
+)
+def test_an_address_signed_for_us_that_is_none_is_in_no_message(
+    registry: FaultyRegistry, signed: str
+) -> None:
+    registry.publish("team/model", "v1", pack())
+    registry.spoil("/manifests/", redirect(lambda _: signed))
+
+    with client_of(registry) as client, pytest.raises(RegistryUnavailable) as caught:
+        client.fetch_manifest(named(registry))
+
+    assert "s3cret" not in caught.value.message
+    # The boundary prints tracebacks through this.
+    assert "s3cret" not in redacted("".join(traceback.format_exception(caught.value)))
 
 
 def test_the_body_of_a_redirect_is_not_read(
