@@ -16,7 +16,8 @@ from smolctl.model.reference import DOCKER_HUB
 
 EXAMPLES = (
     ("Docker Hub; asks for the user name and the password", "smolctl login"),
-    ("Another registry, in a script", "smolctl login -u me --password-stdin ghcr.io < token.txt"),
+    ("Another registry", "smolctl login registry.example.com"),
+    ("In a script", "cat token.txt | smolctl login -u me --password-stdin ghcr.io"),
 )
 _LONGEST_SECRET = 64 * 1024
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
