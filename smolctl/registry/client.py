@@ -233,7 +233,7 @@ class RegistryClient(Registry):  # type: ignore[misc]  # oras ships without type
                 stream=True,
             ) as response,
         ):
-            if response.status_code == 429 or response.status_code >= 500:
+            if response.status_code in (408, 429) or response.status_code >= 500:
                 self._check(response, "a token")
             content = self._read(response, _MAXIMUM_TOKEN_ANSWER, "token")
         return TokenAnswer(response.status_code, content)
