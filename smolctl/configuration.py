@@ -34,7 +34,7 @@ else:
     import tomli as tomllib
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 _SCHEMES = {"": None, "http://": True, "https://": False}
@@ -117,7 +117,7 @@ class Configuration:
         self,
         registry: str,
         *,
-        plain_http: bool = False,
+        plain_http: bool | None = None,
         ca_file: Path | None = None,
         max_connections: int | None = None,
         retries: int | None = None,
@@ -125,7 +125,9 @@ class Configuration:
         """Return this configuration with what a command's flags say, of `registry` too, on top."""
         said = self.of(registry)
         changed = replace(
-            said, plain_http=plain_http or said.plain_http, ca_file=ca_file or said.ca_file
+            said,
+            plain_http=said.plain_http if plain_http is None else plain_http,
+            ca_file=ca_file or said.ca_file,
         )
         return Configuration(
             max_connections or self.max_connections,
@@ -163,7 +165,7 @@ class _Entry:
                 near = difflib.get_close_matches(name.lower(), known, n=1)
                 raise entry.error(
                     " means nothing to smolctl",
-                    f"Did you mean {near[0]}?" if near else f"It knows {' and '.join(known)} here.",
+                    f"Did you mean {near[0]}?" if near else f"It knows {_listed(known)} here.",
                 )
         return entries
 
@@ -263,3 +265,8 @@ def _parse_registry(text: str, entry: _Entry) -> str:
         return parse_registry(text)
     except InvalidReference as error:
         raise entry.error(f": {error.message}", "A registry is HOST or HOST:PORT.") from None
+
+
+def _listed(names: Sequence[str]) -> str:
+    *first, last = names
+    return f"{', '.join(first)} and {last}" if first else last

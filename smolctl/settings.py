@@ -5,7 +5,7 @@ The rest of the library gets a `Settings` and never looks at the environment its
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,17 +24,26 @@ class Settings:
     """What the environment says, checked.
 
     `home` is the cache (an OCI image layout); `docker_config` is Docker's `config.json`, where
-    the credentials are; `default_registry` is the registry of names that have none, as written;
-    `configuration` is our own `config.toml`; `ca_bundle` has the certificates to trust instead
-    of the system's, in a PEM file or a folder of them.
+    the credentials are, and `registry_auth_file` podman's file, which takes its place where one
+    is named; `docker_hub_account` is a user name and a password for Docker Hub;
+    `default_registry` is the registry of names that have none, as written; `configuration` is
+    our own `config.toml`; `ca_bundle` has the certificates to trust instead of the system's, in
+    a PEM file or a folder of them.
     """
 
     home: Path
     docker_config: Path
+    registry_auth_file: Path | None
+    docker_hub_account: tuple[str, str] | None = field(repr=False)
     default_registry: str
     offline: bool
     configuration: Path
     ca_bundle: Path | None
+
+    @property
+    def credential_file(self) -> Path:
+        """The file that credentials are read from and written to."""
+        return self.registry_auth_file or self.docker_config
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> Settings:
@@ -52,9 +61,14 @@ class Settings:
         configuration = value("SMOLCTL_CONFIG")
         # The first two are those of requests and curl, the third is OpenSSL's.
         bundle = next(filter(None, map(value, _CA_BUNDLES)), None)
+        auth_file = value("REGISTRY_AUTH_FILE")
+        # A password is taken as it is: what looks like a quote may be a part of it.
+        account = value("DOCKER_USERNAME"), environ.get("DOCKER_PASSWORD", "")
         return cls(
             home=Path(home).expanduser().absolute() if home else default_home(),
             docker_config=_docker_config_folder(docker_config) / "config.json",
+            registry_auth_file=Path(auth_file).expanduser() if auth_file else None,
+            docker_hub_account=account if all(account) else None,
             default_registry=value("SMOLCTL_DEFAULT_REGISTRY") or "docker.io",
             offline=_flag("SMOLCTL_OFFLINE", value("SMOLCTL_OFFLINE")),
             configuration=(

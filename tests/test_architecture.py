@@ -23,8 +23,9 @@ LAYERS = {
     "cli": {"cli", "demo", "registry", "configuration", "engine", "store", "model"},
 }
 ONLY_CLI = {"rich", "typer"}
-LAST_RESORT = {"cli/boundary.py"}
-"""Where a bare `except Exception` may stand."""
+LAST_RESORT = {"cli/boundary.py", "registry/transfer.py"}
+"""Where everything may be caught: at the border of the program, and at that of a thread, whose
+errors are raised again in the thread that waits for it."""
 
 
 def _name(path):

@@ -110,7 +110,11 @@ def test_a_password_is_refused_and_not_repeated(text: str) -> None:
     ("text", "message", "hint"),
     [
         ("max_connections = 8", "max_connections means nothing", "Did you mean max-connections?"),
-        ("colour = 1", "colour means nothing", "It knows max-connections and registry here."),
+        (
+            "colour = 1",
+            "colour means nothing",
+            "It knows max-connections, retries and registry here.",
+        ),
         ("max-connections = '8'", "max-connections is a string; a number is expected", None),
         ("max-connections = true", "max-connections is true or false; a number", None),
         ("max-connections = 0", "max-connections is 0; at least 1 is expected", None),

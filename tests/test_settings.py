@@ -15,6 +15,23 @@ def test_the_defaults_are_the_platforms():
     assert settings.configuration.name == "config.toml"
     assert settings.configuration.parent.name == "smolctl"
     assert settings.ca_bundle is None
+    assert settings.credential_file == settings.docker_config
+    assert settings.docker_hub_account is None
+
+
+def test_podmans_file_takes_the_place_of_dockers():
+    settings = Settings.from_environment(
+        {"DOCKER_CONFIG": "/etc/docker", "REGISTRY_AUTH_FILE": "'/run/auth.json'"}
+    )
+    assert settings.credential_file == Path("/run/auth.json")
+
+
+def test_an_account_for_docker_hub_takes_a_name_and_a_password_and_is_not_shown():
+    settings = Settings.from_environment({"DOCKER_USERNAME": "me", "DOCKER_PASSWORD": ' "s3cret '})
+    assert settings.docker_hub_account == ("me", ' "s3cret ')
+    assert "s3cret" not in repr(settings)
+    for half in ({"DOCKER_USERNAME": "me"}, {"DOCKER_PASSWORD": "s3cret"}):
+        assert Settings.from_environment(half).docker_hub_account is None
 
 
 def test_variables_win_and_may_be_quoted():

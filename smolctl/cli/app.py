@@ -48,6 +48,8 @@ MODEL_VERBS: Mapping[str, Verb] = {
 }
 ALIASES = {"list": "ls", "show": "inspect"}
 TOP_VERBS: Mapping[str, Verb] = {
+    "login": Verb("login", "Log in to a registry, Docker Hub by default."),
+    "logout": Verb("logout", "Forget the credentials for a registry."),
     "demo": Verb("demo", "Pull, list and run a small demo model from a registry on loopback."),
     "version": Verb("version", "Print the versions of smolctl and of what it runs on."),
 }

@@ -49,15 +49,17 @@ def run(arguments: Sequence[str]) -> int:
     except SmolctlError as error:
         _flush()
         if output.debug:
-            traceback.print_exc()
+            _show_traceback(output)
         output.error(error.message, error.hint)
         return error.exit_code
     except Exception as error:  # noqa: BLE001 - the boundary: whatever is left is a bug
         _flush()
         if output.debug:
-            traceback.print_exc()
+            _show_traceback(output)
+        from smolctl.registry.redaction import redacted
+
         output.error(
-            f"a bug in smolctl: {type(error).__name__}: {error}",
+            redacted(f"a bug in smolctl: {type(error).__name__}: {error}"),
             "Run it again with --debug for the traceback, and please report it.",
         )
         return 1
@@ -132,6 +134,13 @@ def _flush() -> None:
         sys.stdout.flush()
     except OSError:
         _drop_stdout()
+
+
+def _show_traceback(output: Output) -> None:
+    """Print the traceback of the error being handled, with no signed address in it."""
+    from smolctl.registry.redaction import redacted
+
+    output.aside(redacted(traceback.format_exc()))
 
 
 def _drop_stdout() -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
-from functools import cached_property, partial
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from smolctl.cli.options import NetworkFlags, PullPolicy
@@ -14,11 +14,17 @@ from smolctl.settings import Settings
 from smolctl.store.store import Store, StoredModel
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import typer
 
     from smolctl.cli.output import Output
+    from smolctl.configuration import Configuration
     from smolctl.model.reference import Reference
+    from smolctl.registry.client import RegistryClient
+    from smolctl.registry.credentials import Credentials
     from smolctl.registry.pull import Pull
+    from smolctl.registry.retry import RetryPolicy
 
 
 @dataclass(frozen=True)
@@ -45,26 +51,33 @@ class Invocation:
         registry = parse_registry(self.settings.default_registry)
         return Store(self.settings.home, default_registry=registry)
 
+    def client(self, registry: str, find: Callable[[], Credentials | None]) -> RegistryClient:
+        """Return a client of `registry` with what `find` finds; `UsageError` when offline."""
+        from smolctl.registry.client import RegistryClient
+
+        configuration = self._configuration(registry)
+        reached = configuration.of(registry)
+        return RegistryClient(
+            registry,
+            plain_http=reached.plain_http,
+            ca_file=reached.ca_file,
+            ca_bundle=self.settings.ca_bundle,
+            find_credentials=find,
+            retries=_retry_policy(configuration),
+            tell=self.output.notice,
+        )
+
     def pull(self, reference: Reference, *, quiet: bool = False) -> Pull:
         """Pull `reference` with progress on stderr. Raises `UsageError` when offline."""
-        if self.offline:
-            raise UsageError(f"--offline keeps smolctl away from {reference.registry}")
         from smolctl.cli.progress import pull_progress
-        from smolctl.configuration import Configuration
-        from smolctl.registry.credentials import find_credentials
         from smolctl.registry.pull import pull
         from smolctl.registry.source import open_sources
         from smolctl.registry.transfer import TransferOptions
 
-        flags = self.network
-        configuration = Configuration.read(self.settings.configuration).overridden(
-            reference.registry,
-            plain_http=flags.plain_http,
-            ca_file=flags.ca_file,
-            max_connections=flags.max_connections,
-            retries=flags.retries,
-        )
-        options = TransferOptions.of(configuration.max_connections, configuration.retries)
+        configuration = self._configuration(reference.registry)
+        options = TransferOptions()
+        if configuration.max_connections is not None:
+            options = replace(options, connections=configuration.max_connections)
         name = self.store.familiar(reference)
         self.output.on_interrupt(
             f"Interrupted. What was fetched is kept; `smolctl model pull {name}` fetches the rest."
@@ -74,9 +87,10 @@ class Invocation:
             open_sources(
                 reference,
                 configuration,
-                options,
+                connections=options.connections,
+                retries=_retry_policy(configuration),
                 ca_bundle=self.settings.ca_bundle,
-                find_credentials=partial(find_credentials, self.settings.docker_config),
+                find_credentials=self._find_credentials,
                 tell=progress.notice,
             ) as sources,
         ):
@@ -118,9 +132,43 @@ class Invocation:
             return None
         return self.store.parse(name)
 
+    def _configuration(self, registry: str) -> Configuration:
+        """Return what `config.toml` says, with the flags that are about `registry` on top."""
+        if self.offline:
+            raise UsageError(f"--offline keeps smolctl away from {registry}")
+        from smolctl.configuration import Configuration
+
+        flags = self.network
+        return Configuration.read(self.settings.configuration).overridden(
+            registry,
+            plain_http=flags.plain_http or None,
+            ca_file=flags.ca_file,
+            max_connections=flags.max_connections,
+            retries=flags.retries,
+        )
+
+    def _find_credentials(self, registry: str, repository: str) -> Credentials | None:
+        from smolctl.registry.credentials import Credentials, find_credentials
+
+        account = self.settings.docker_hub_account
+        return find_credentials(
+            self.settings.credential_file,
+            registry,
+            repository,
+            docker_hub=Credentials(*account) if account is not None else None,
+        )
+
     def _newer(self, reference: Reference, found: StoredModel) -> StoredModel:
         try:
             return self.pull(reference).model
         except RegistryUnavailable as error:
             self.output.notice(f"Going on with the model that is here: {error.message}.")
             return found
+
+
+def _retry_policy(configuration: Configuration) -> RetryPolicy:
+    from smolctl.registry.retry import RetryPolicy
+
+    if configuration.retries is None:
+        return RetryPolicy()
+    return RetryPolicy(retries=configuration.retries)

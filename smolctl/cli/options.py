@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Annotated
 import typer
 
 from smolctl.errors import SmolctlError
+from smolctl.model.reference import parse_registry
 
 
 class PullPolicy(str, Enum):
@@ -48,6 +50,15 @@ class NetworkFlags:
     retries: int | None = None
 
 
+def named_registry(text: str) -> str:
+    """Return the registry that `text` names, also as the URL that Docker's tools take.
+
+    Raises `InvalidReference` when it is neither.
+    """
+    url = re.fullmatch(r"https://([^/]+)(?:/v[12])?/?", text)
+    return parse_registry(url[1] if url else text)
+
+
 ModelArgument = Annotated[
     str,
     typer.Argument(
@@ -55,6 +66,10 @@ ModelArgument = Annotated[
         help="A name (ai/smollm2:360M-F16) or a model ID.",
         autocompletion=local_models,
     ),
+]
+RegistryArgument = Annotated[
+    str,
+    typer.Argument(metavar="[REGISTRY]", help="HOST or HOST:PORT; Docker Hub without it."),
 ]
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 QuietFlag = Annotated[bool, typer.Option("--quiet", "-q", help="Print only IDs.")]

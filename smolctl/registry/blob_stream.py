@@ -44,8 +44,9 @@ class BlobStream:
     ) -> None:
         """Check that `response` is the answer to a request for these bytes.
 
-        Raises `IntegrityError` when the blob has another size there, and `RangeIgnored` when the
-        answer is not the range that was asked for; `response` is closed then.
+        Raises `IntegrityError` when the blob has another size there, `RangeIgnored` when the
+        answer is not the range that was asked for, and `RegistryUnavailable` when it is a range
+        and none was asked for; `response` is closed then.
         """
         self._response = response
         self._blob = blob
@@ -58,7 +59,7 @@ class BlobStream:
                 raise RangeIgnored(f"a range of blob {blob.digest} was asked for; the whole came")
             else:
                 self._check_length()
-        except (IntegrityError, RangeIgnored):
+        except (IntegrityError, RegistryUnavailable):
             response.close()
             raise
 
@@ -99,7 +100,9 @@ class BlobStream:
         header = self._response.headers.get("Content-Range", "")
         said = _CONTENT_RANGE.fullmatch(header.strip())
         if said is None or (int(said["start"]), int(said["last"])) != (start, end - 1):
-            raise RangeIgnored(f"bytes {start}-{end - 1} were asked for; {header[:100]!r} came")
+            message = f"bytes {start}-{end - 1} were asked for; {header[:100]!r} came"
+            is_whole = (start, end) == (0, self._blob.size)
+            raise RegistryUnavailable(message) if is_whole else RangeIgnored(message)
         if said["size"] != "*" and int(said["size"]) != self._blob.size:
             raise IntegrityError(
                 f"blob {self._blob.digest} has {said['size']} bytes there, where its descriptor"

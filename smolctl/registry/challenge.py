@@ -5,6 +5,7 @@ Source: RFC 9110, section 11.6.1, and the distribution project's token authentic
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -12,12 +13,19 @@ from urllib.parse import urlsplit
 
 from smolctl.errors import AccessDenied
 from smolctl.model.reference import is_loopback
+from smolctl.registry.redaction import shown_url
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _SCHEME = re.compile(r"(?:^|,)\s*(?P<scheme>Bearer|Basic)\b\s*", re.IGNORECASE)
 _PARAMETER = re.compile(r'([A-Za-z]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))')
+
+_URL = re.compile(r"[!-\[\]-~]+")
+"""Printable ASCII but spaces and backslashes, after which one program sees a path and another
+still the host."""
+
+_NUMBER = re.compile(r"\d+|0[xX][0-9a-fA-F]*")
 
 
 @dataclass(frozen=True)
@@ -46,24 +54,47 @@ class Challenge:
     def realm(self, registry: str, *, plain_http: bool) -> str:
         """Return the URL to ask for a token, checked before anything is sent there.
 
-        Raises `AccessDenied` for a realm that is not HTTPS (unless the registry itself is spoken
-        to in plain HTTP), that carries a user name, or that points a registry's visitors back at
-        their own machine.
+        It is the registry that says where its token server is, so any host may be one. Raises
+        `AccessDenied` for a realm that is not HTTPS (unless a person allowed `plain_http`, or
+        registry and realm are both this machine), that carries a user name, that is written in a
+        way that programs read differently, or that points a registry's visitors back at their own
+        machine.
         """
         realm = self.parameters.get("realm", "")
         if not _is_safe(realm, registry, plain_http=plain_http):
+            shown = shown_url(realm)[:200]
             raise AccessDenied(
-                f"{registry} sends its visitors to {realm[:200]!r} for a token, which is not safe"
+                f"{registry} sends its visitors to {shown!r} for a token, which is not safe"
             )
         return realm
 
 
 def _is_safe(realm: str, registry: str, *, plain_http: bool) -> bool:
+    if _URL.fullmatch(realm) is None:
+        return False
     try:
         parts = urlsplit(realm)
-    except ValueError:  # a bracket without its partner, say
+        host = (parts.hostname or "").rstrip(".")
+        _ = parts.port
+    except ValueError:  # a bracket without its partner, a port that is none
         return False
-    schemes = ("https", "http") if plain_http else ("https",)
-    host = parts.hostname or ""
-    inward = is_loopback(f"[{host}]" if ":" in host else host) and not is_loopback(registry)
-    return parts.scheme in schemes and bool(host) and "@" not in parts.netloc and not inward
+    if not host or "@" in parts.netloc:
+        return False
+    inward = _leads_here(host)
+    if parts.scheme == "http":
+        return plain_http if not inward else is_loopback(registry)
+    return parts.scheme == "https" and (not inward or is_loopback(registry))
+
+
+def _leads_here(host: str) -> bool:
+    """Whether a connection to `host` ends, or may end, on this machine."""
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        # 127.1, 0x7f.1 and 2130706433 are loopback, too, to those who take them for addresses.
+        return _NUMBER.fullmatch(host.rpartition(".")[2]) is not None
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
+        address = address.ipv4_mapped
+    return address.is_loopback or address.is_unspecified

@@ -8,34 +8,34 @@ errors of our own tree. Source: OCI distribution specification 1.1.
 
 from __future__ import annotations
 
-import json
-import ssl
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urljoin, urlsplit
 
-import requests
-import urllib3
 from oras.container import Container
 from oras.provider import Registry
 
 from smolctl import __version__
-from smolctl.errors import AccessDenied, IntegrityError, ModelNotFound, RegistryUnavailable
+from smolctl.errors import IntegrityError, ModelNotFound, RegistryUnavailable
 from smolctl.model import document
 from smolctl.model.descriptor import Descriptor
 from smolctl.model.digest import Digest
 from smolctl.model.manifest import ACCEPTED_TYPES
 from smolctl.model.reference import DOCKER_HUB, Reference, is_loopback
+from smolctl.registry.authorization import Authorizer, TokenAnswer
 from smolctl.registry.blob_stream import BlobStream
 from smolctl.registry.challenge import Challenge
-from smolctl.registry.retry import RetryPolicy, TransientFailure, parse_retry_after, retrying
+from smolctl.registry.failures import network_errors, status_error
+from smolctl.registry.retry import RetryPolicy, TransientFailure, retrying
 from smolctl.registry.transport import Transport
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Mapping, Sequence
+    from contextlib import AbstractContextManager
     from pathlib import Path
+
+    import requests
 
     from smolctl.registry.credentials import Credentials
 
@@ -88,9 +88,8 @@ class RegistryClient(Registry):  # type: ignore[misc]  # oras ships without type
         tell: Callable[[str], None] = lambda text: None,  # noqa: ARG005
     ) -> None:
         self.registry = registry
-        if plain_http is None:
-            plain_http = is_loopback(registry) and ca_file is None
-        self.plain_http = plain_http
+        on_loopback = is_loopback(registry) and ca_file is None
+        self.plain_http = on_loopback if plain_http is None else plain_http
         host = _DOCKER_HUB_HOST if registry == DOCKER_HUB else registry
         super().__init__(hostname=host, insecure=self.plain_http)
         self._origin = _origin(f"{self.prefix}://{host}")
@@ -105,11 +104,10 @@ class RegistryClient(Registry):  # type: ignore[misc]  # oras ships without type
         self.session.headers["User-Agent"] = f"smolctl/{__version__}"
         # A blob's bytes are hashed as they arrive: compression on the way would change them.
         self.session.headers["Accept-Encoding"] = "identity"
-        self._find_credentials = find_credentials
-        self._credentials: Credentials | None = None
-        self._asked = False
-        self._authorization: str | None = None
-        self._retries = retries
+        self._authorizer = Authorizer(
+            registry, self._ask_for_token, find_credentials, plain_http=plain_http is True
+        )
+        self.retries = retries
         self._timeouts = timeouts
         self._tell = tell
         self._has_answered = False
@@ -120,6 +118,11 @@ class RegistryClient(Registry):  # type: ignore[misc]  # oras ships without type
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    @property
+    def used_credentials(self) -> bool:
+        """Whether the registry has wanted credentials, and got some."""
+        return self._authorizer.has_credentials
 
     def close(self) -> None:
         """Close the connections."""
@@ -240,7 +243,7 @@ class RegistryClient(Registry):  # type: ignore[misc]  # oras ships without type
                 return response
             response.close()
             # Whatever was sent was missing, stale or for another repository: begin anew, once.
-            self._authorization = self._meet(challenge)
+            self._authorizer.renew(challenge, response.request.headers.get("Authorization"))
             response = send()
         return response
 
@@ -249,8 +252,9 @@ class RegistryClient(Registry):  # type: ignore[misc]  # oras ships without type
     ) -> requests.Response:
         for _ in range(_MAXIMUM_REDIRECTS + 1):
             sent = dict(headers)
-            if self._authorization is not None and _origin(url) == self._origin:
-                sent["Authorization"] = self._authorization
+            authorization = self._authorizer.header
+            if authorization is not None and _origin(url) == self._origin:
+                sent["Authorization"] = authorization
             with self._network_errors():
                 response: requests.Response = self.session.request(
                     method, url, headers=sent, allow_redirects=False, timeout=self._timeouts, **send
@@ -272,49 +276,32 @@ class RegistryClient(Registry):  # type: ignore[misc]  # oras ships without type
             url = target
         raise RegistryUnavailable(f"{self.registry} redirects more than {_MAXIMUM_REDIRECTS} times")
 
-    def _meet(self, challenge: Challenge) -> str:
-        """Return the `Authorization` header that answers `challenge`."""
-        if not self._asked:
-            self._asked = True
-            self._credentials = self._find_credentials()
-        if challenge.scheme == "basic":
-            if self._credentials is None:
-                raise AccessDenied(f"{self.registry} wants credentials", hint=self._login_hint)
-            return self._credentials.basic
-        return f"Bearer {self._fetch_token(challenge)}"
-
-    def _fetch_token(self, challenge: Challenge) -> str:
-        realm = challenge.realm(self.registry, plain_http=self.plain_http)
-        names = ("service", "scope")
-        query = {name: challenge.parameters[name] for name in names if name in challenge.parameters}
-        headers = {"Authorization": self._credentials.basic} if self._credentials else {}
+    def _ask_for_token(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str],
+        params: Sequence[tuple[str, str]] = (),
+        data: Mapping[str, str] | None = None,
+    ) -> TokenAnswer:
         with (
             self._network_errors(),
-            self.session.get(
-                realm,
-                params=query,
+            self.session.request(
+                method,
+                url,
                 headers=headers,
+                params=params,
+                data=data,
                 allow_redirects=False,
                 timeout=self._timeouts,
                 stream=True,
             ) as response,
         ):
-            if response.status_code in (401, 403):
-                raise AccessDenied(
-                    f"{self.registry} refused the credentials"
-                    if self._credentials
-                    else f"{self.registry} wants credentials",
-                    hint=self._login_hint,
-                )
-            self._check(response, "token")
-            answer = self._read(response, _MAXIMUM_TOKEN_ANSWER, "token")
-        value = document.parse_object(answer, "token answer")
-        token = document.text(value, "token", "token answer") or document.text(
-            value, "access_token", "token answer"
-        )
-        if token is None or not token.isascii() or not token.isprintable():
-            raise AccessDenied(f"{self.registry} granted no usable token")
-        return token
+            if response.status_code in (408, 429) or response.status_code >= 500:
+                self._check(response, "a token")
+            content = self._read(response, _MAXIMUM_TOKEN_ANSWER, "token")
+        return TokenAnswer(response.status_code, content)
 
     def _request_manifest(self, reference: Reference, method: str) -> requests.Response:
         wanted = str(reference.digest or reference.tag)
@@ -331,7 +318,7 @@ class RegistryClient(Registry):  # type: ignore[misc]  # oras ships without type
             response.close()
             raise ModelNotFound(
                 f"{reference.familiar()} was not found on Docker Hub, or it is private",
-                hint="Check the spelling; for a private one, log in with `docker login`.",
+                hint="Check the spelling; for a private one, log in with `smolctl login`.",
             )
         self._check(response, reference.familiar())
         return response
@@ -348,30 +335,15 @@ class RegistryClient(Registry):  # type: ignore[misc]  # oras ships without type
         self, response: requests.Response, what: str, *, expected: tuple[int, ...] = (200,)
     ) -> None:
         """Raise the error that the answer's status stands for, if it is one."""
-        status = response.status_code
-        if status in expected:
+        if response.status_code in expected:
             return
-        reason = _reason(response)
-        response.close()
-        if status == 404:
-            raise ModelNotFound(f"{what} was not found in {self.registry}")
-        if status in (401, 403):
-            refused = "refused the credentials" if self._credentials else "wants credentials"
-            raise AccessDenied(f"{self.registry} {refused} for {what}", hint=self._login_hint)
-        retry_after = parse_retry_after(response.headers.get("Retry-After"))
-        if status == 429:
-            raise TransientFailure(
-                f"{self.registry} says there were too many requests",
-                hint="Wait a while, or log in: registries allow more to those they know.",
-                retry_after=retry_after,
-            )
-        message = f"{self.registry} answered {status} for {what}{reason}"
-        if status == 408 or status >= 500:
-            raise TransientFailure(message, retry_after=retry_after)
-        raise RegistryUnavailable(message)
+        with response:
+            if response.status_code in (401, 403):
+                raise self._authorizer.denied(what)
+            raise status_error(self.registry, response, what)
 
     def _retrying(self, ask: Callable[[], _T]) -> _T:
-        return retrying(ask, self._retries, tell=self._tell_of)
+        return retrying(ask, self.retries, tell=self._tell_of)
 
     def _tell_of(self, failure: TransientFailure, seconds: float) -> None:
         self._tell(f"{failure.message}; trying again in {seconds:.0f} s")
@@ -388,46 +360,11 @@ class RegistryClient(Registry):  # type: ignore[misc]  # oras ships without type
                     )
         return bytes(content)
 
-    @contextmanager
-    def _network_errors(self) -> Iterator[None]:
-        """Turn what requests raises into errors of our own tree.
-
-        They are chained to the innermost cause alone: the texts of those around it hold whole
-        URLs, and the query of a redirect's is often a signature that grants access.
-        """
-        try:
-            yield
-        except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError) as error:
-            cause = _innermost(error)
-            # Who has never answered is most likely misspelled or down: that is said at once.
-            failure = TransientFailure if self._has_answered else RegistryUnavailable
-            if isinstance(cause, ssl.SSLCertVerificationError) or (
-                isinstance(cause, ssl.SSLError) and not self._has_answered
-            ):
-                raise RegistryUnavailable(
-                    f"no trusted TLS connection to {self.registry}: {_cause(error)}",
-                    hint="Name the registry's certificates with --ca-file, or use --plain-http.",
-                ) from cause
-            if isinstance(error, requests.exceptions.ConnectTimeout):
-                raise failure(
-                    f"{self.registry} did not answer within {self._timeouts[0]:.0f} s"
-                ) from cause
-            # In the middle of a body, requests has no Timeout for it.
-            if isinstance(error, requests.exceptions.Timeout) or isinstance(cause, TimeoutError):
-                raise failure(
-                    f"{self.registry} sent nothing for {self._timeouts[1]:.0f} s"
-                ) from cause
-            raise failure(
-                f"cannot reach {self.registry}: {_cause(error)}",
-                hint="Check the name, the network and the proxy settings.",
-            ) from cause
+    def _network_errors(self) -> AbstractContextManager[None]:
+        return network_errors(self.registry, self._timeouts, has_answered=self._has_answered)
 
     def _container(self, repository: str) -> Container:
         return Container(f"{self.hostname}/{repository}")
-
-    @property
-    def _login_hint(self) -> str:
-        return f"Log in with `docker login {self.registry}`; its config.json is read here too."
 
 
 def _no_authentication(request: requests.PreparedRequest) -> requests.PreparedRequest:
@@ -441,29 +378,3 @@ def _no_redirect(response: requests.Response) -> None:
 def _origin(url: str) -> tuple[str, str | None, int | None]:
     parts = urlsplit(url)
     return parts.scheme, parts.hostname, parts.port
-
-
-def _innermost(error: BaseException) -> BaseException:
-    """Return the cause that requests and urllib3 wrap in several layers."""
-    while True:
-        inner = getattr(error, "reason", None) or error.__cause__ or error.__context__
-        if not isinstance(inner, BaseException):
-            return error
-        error = inner
-
-
-def _cause(error: BaseException) -> str:
-    """Say what the cause of `error` is, without the URL it was about."""
-    cause = _innermost(error)
-    if isinstance(cause, OSError) and cause.strerror:
-        return cause.strerror
-    return str(cause).rpartition(": ")[2][:200] or type(cause).__name__
-
-
-def _reason(response: requests.Response) -> str:
-    """Return the first error of an OCI error document, in brackets, or nothing."""
-    try:
-        first = json.loads(next(response.iter_content(8192), b""))["errors"][0]
-        return f" ({first.get('code')}: {str(first.get('message'))[:200]})"
-    except (ValueError, LookupError, TypeError, AttributeError, OSError, RecursionError):
-        return ""

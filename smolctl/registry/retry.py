@@ -66,12 +66,18 @@ class Budget:
     def spend(self, failure: TransientFailure) -> float:
         """Return the seconds to wait before the next attempt.
 
-        Raises `failure` when there is none left, or when the registry asks for too long a wait.
+        Raises `RegistryUnavailable` for good when there is none left, or when the registry asks
+        for too long a wait.
         """
         self._failures += 1
         asked = failure.retry_after or 0.0
-        if self._failures > self._policy.retries or asked > self._policy.patience:
-            raise failure
+        if asked > self._policy.patience:
+            raise RegistryUnavailable(
+                f"{failure.message}; it asks to be left alone for {asked:.0f} s", hint=failure.hint
+            ) from failure
+        if self._failures > self._policy.retries:
+            tried = f" (tried {self._failures} times)" if self._failures > 1 else ""
+            raise RegistryUnavailable(f"{failure.message}{tried}", hint=failure.hint) from failure
         return max(asked, self._policy.wait(self._failures))
 
 

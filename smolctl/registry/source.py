@@ -21,6 +21,7 @@ from smolctl.errors import (
     SmolctlError,
 )
 from smolctl.registry.client import RegistryClient
+from smolctl.registry.retry import RetryPolicy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,9 +30,11 @@ if TYPE_CHECKING:
     from smolctl.configuration import Configuration
     from smolctl.model.reference import Reference
     from smolctl.registry.credentials import Credentials
-    from smolctl.registry.transfer import TransferOptions
 
 T = TypeVar("T")
+
+_RETRIES_OF_A_MIRROR = 2
+"""There is somewhere else to go: no need to be patient."""
 
 _PASSED_OVER = (ModelNotFound, AccessDenied, RegistryUnavailable, IntegrityError)
 
@@ -78,41 +81,47 @@ def first(
 def open_sources(
     reference: Reference,
     configuration: Configuration,
-    options: TransferOptions,
     *,
+    connections: int = 1,
+    retries: RetryPolicy = RetryPolicy(),  # noqa: B008 - it is frozen
     ca_bundle: Path | None = None,
-    find_credentials: Callable[[str], Credentials | None] = lambda _: None,
+    find_credentials: Callable[[str, str], Credentials | None] = lambda *_: None,
     tell: Callable[[str], None] = lambda _: None,
 ) -> Iterator[tuple[Source, ...]]:
     """Give the sources of the repository of `reference` in the order to ask them.
 
-    `find_credentials` gets a registry's name, when that registry first wants some; `tell` hears
-    of retries. Nothing is sent before a source is asked; all connections are closed at the end
-    of the block.
+    Each keeps `connections` open, and asks again as `retries` says, a mirror only a few times.
+    `find_credentials` gets a registry and a repository there, when it first wants some; `tell`
+    hears of retries. Nothing is sent before a source is asked; all connections are closed at the
+    end of the block.
     """
     with ExitStack() as clients:
 
-        def client(registry: str, plain_http: bool | None) -> RegistryClient:
-            return clients.enter_context(
+        def source(
+            registry: str, repository: str, plain_http: bool | None, retries: RetryPolicy
+        ) -> Source:
+            client = clients.enter_context(
                 RegistryClient(
                     registry,
                     plain_http=plain_http,
                     ca_file=configuration.of(registry).ca_file,
                     ca_bundle=ca_bundle,
-                    find_credentials=lambda: find_credentials(registry),
-                    retries=options.retries,
-                    connections=options.connections,
+                    find_credentials=lambda: find_credentials(registry, repository),
+                    retries=retries,
+                    connections=connections,
                     tell=tell,
                 )
             )
+            return Source(client, repository)
 
         origin = configuration.of(reference.registry)
+        of_a_mirror = replace(retries, retries=min(retries.retries, _RETRIES_OF_A_MIRROR))
         sources = []
         for mirror in origin.mirrors:
             plain_http = mirror.plain_http
             if plain_http is None:
                 plain_http = configuration.of(mirror.registry).plain_http
             repository = mirror.repository(reference.repository)
-            sources.append(Source(client(mirror.registry, plain_http), repository))
-        sources.append(Source(client(reference.registry, origin.plain_http), reference.repository))
+            sources.append(source(mirror.registry, repository, plain_http, of_a_mirror))
+        sources.append(source(reference.registry, reference.repository, origin.plain_http, retries))
         yield tuple(sources)

@@ -17,7 +17,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -25,7 +25,7 @@ from smolctl.errors import AccessDenied, IntegrityError, ModelNotFound, Registry
 from smolctl.registry.blob_stream import RangeIgnored
 from smolctl.registry.download import Download
 from smolctl.registry.pace import Connection, Pace
-from smolctl.registry.retry import Budget, RetryPolicy, TransientFailure
+from smolctl.registry.retry import Budget, TransientFailure
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -69,18 +69,7 @@ class TransferOptions:
     connections: int = 8
     part_size: int = 8 * _MEBIBYTE
     sync_every: int = 64 * _MEBIBYTE
-    retries: RetryPolicy = field(default_factory=RetryPolicy)
     slow_after: float = 5.0
-
-    @classmethod
-    def of(cls, connections: int | None, retries: int | None) -> TransferOptions:
-        """Return the defaults with what is not None in their place."""
-        default = cls()
-        return replace(
-            default,
-            connections=default.connections if connections is None else connections,
-            retries=default.retries if retries is None else RetryPolicy(retries=retries),
-        )
 
 
 class Transfer:
@@ -287,7 +276,7 @@ class Transfer:
 
     def _receive_part(self, part: Part, connection: Connection) -> None:
         """Fetch `part`, trying again and elsewhere while that may help."""
-        budget = Budget(self._options.retries)
+        budget = self._budget(part)
         replacements = 0
         while part.left > 0 and not self._stopping.is_set():
             gained = part.gained
@@ -307,14 +296,16 @@ class Transfer:
                     continue
                 if part.gained - gained >= _PROGRESS:
                     budget.progressed()
-                if self._wait(budget, failure):
+                try:
+                    self._wait(budget.spend(failure), failure)
                     continue
-                error = failure
+                except RegistryUnavailable as spent:
+                    error = spent
             except (ModelNotFound, AccessDenied, RegistryUnavailable, IntegrityError) as failure:
                 error = failure
             if not self._go_to_next_source(part, error):
                 raise error
-            budget.progressed()
+            budget = self._budget(part)
 
     def _receive(self, part: Part, connection: Connection) -> None:
         source = self._sources[part.source]
@@ -352,16 +343,13 @@ class Transfer:
         if is_due:
             self._more_to_sync.set()
 
-    def _wait(self, budget: Budget, failure: TransientFailure) -> bool:
-        """Wait before the next attempt; False when the budget has none left."""
-        try:
-            seconds = budget.spend(failure)
-        except TransientFailure:
-            return False
+    def _budget(self, part: Part) -> Budget:
+        return Budget(self._sources[part.source].client.retries)
+
+    def _wait(self, seconds: float, failure: TransientFailure) -> None:
         if seconds >= _TOLD_SECONDS:
             self._notice(f"{failure.message}; trying again")
         self._stopping.wait(seconds)
-        return True
 
     def _go_to_next_source(self, part: Part, error: SmolctlError) -> bool:
         """Have `part` fetched from where the others are, or from the next source; False if none."""
@@ -376,7 +364,7 @@ class Transfer:
         if download.source + 1 == len(self._sources):
             return False
         registry = self._sources[download.source].client.registry
-        self._notice(f"{registry}: {error.message}; going to the next registry")
+        self._notice(f"Passing over {registry}: {error.message}")
         download.source += 1
         download.serves_ranges = True
         return True

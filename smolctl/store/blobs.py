@@ -96,12 +96,11 @@ class Blobs:
             raise
 
     def partial_size(self, descriptor: Descriptor) -> int:
-        """Return how many bytes of an unfinished blob its journal speaks of."""
+        """Return how many bytes of an unfinished blob its journal speaks of; 0 if none can say."""
         path = journal_path(self.partial_path(descriptor.digest))
         try:
-            with storage_errors(path):
-                return read_journal(path, descriptor, boot_id()).total
-        except (FileNotFoundError, IntegrityError):
+            return read_journal(path, descriptor, boot_id()).total
+        except (OSError, IntegrityError):
             return 0
 
     def check_space(self, missing: Iterable[Descriptor]) -> None:

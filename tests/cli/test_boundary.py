@@ -115,6 +115,23 @@ def test_debug_adds_the_traceback(
         assert shown.endswith("smolctl: it failed\n")
 
 
+def test_debug_shows_no_signature(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def models(_: object) -> None:
+        address = "https://me:s3cret@storage.example/blob?X-Amz-Signature=s3cret"
+        raise OSError(f"cannot parse {address}\x1b[2J")
+
+    monkeypatch.setattr("smolctl.store.store.Store.models", models)
+
+    assert boundary.run(["model", "ls", "--debug"]) == 1
+    shown = capsys.readouterr().err
+    assert "cannot parse https://storage.example/blob?X-Amz-Signature=REDACTED" in shown
+    assert "REDACTED" in shown.splitlines()[-2]  # the line that says it without --debug, too
+    assert "s3cret" not in "".join(line for line in shown.splitlines() if "OSError" in line)
+    assert "\x1b" not in shown
+
+
 def test_what_was_printed_before_a_failure_is_kept(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -140,7 +140,7 @@ class TestCredentials:
     def test_that_nobody_gave(self, smolctl: Smolctl, registry: FaultyRegistry, name: str) -> None:
         registry.want_token({"me": "s3cret"})
 
-        assert_fails(smolctl("model", "pull", name), 4, "wants credentials", "docker login")
+        assert_fails(smolctl("model", "pull", name), 4, "wants credentials", "smolctl login")
 
     def test_that_are_wrong(self, smolctl: Smolctl, registry: FaultyRegistry, name: str) -> None:
         registry.want_token({"me": "s3cret"})

@@ -13,8 +13,6 @@ from smolctl.store.files import model_files
 from tests.support.random_model import Geometry, write_random_model
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from smolctl.store.store import Store
     from tests.support.processes import Smolctl
 

@@ -98,6 +98,19 @@ def test_an_https_realm_is_used_as_it_is(url: str) -> None:
         "https://[::1]/token",
         "https://[::1",
         "https://[x]/token",
+        "https://localhost./token",
+        "https://api.localhost/token",
+        "https://127.1/token",
+        "https://0x7f.0.0.1/token",
+        "https://2130706433/token",
+        "https://0.0.0.0/token",
+        "https://[::]/token",
+        "https://[::ffff:127.0.0.1]/token",
+        "https://auth.example.com:x/token",
+        "https://127.0.0.1\\.example.com/token",
+        "https://auth.example.com\n.evil.example/token",
+        "https://auth.example.com/to ken",
+        "https://\u0430uth.example.com/token",
     ],
 )
 def test_a_realm_that_leads_astray_is_refused(url: str) -> None:
@@ -114,4 +127,17 @@ def test_a_plain_http_realm_needs_a_registry_that_is_spoken_to_in_plain_http() -
 def test_a_registry_on_this_machine_may_have_its_realm_there() -> None:
     url = "http://127.0.0.1:5001/token"
 
-    assert realm(url, "localhost:5000", plain_http=True) == url
+    assert realm(url, "localhost:5000") == url
+
+
+def test_a_registry_on_this_machine_sends_nobody_elsewhere_in_plain_http() -> None:
+    with pytest.raises(AccessDenied):
+        realm("http://auth.example.com/token", "localhost:5000")
+
+
+def test_a_refused_realm_is_shown_without_its_secrets() -> None:
+    with pytest.raises(AccessDenied) as caught:
+        realm("http://user:s3cret@auth.example.com/token?key=s3cret&service=x")
+
+    assert "http://auth.example.com/token?key=REDACTED&service=x" in caught.value.message
+    assert "s3cret" not in caught.value.message

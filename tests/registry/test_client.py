@@ -14,6 +14,7 @@ from smolctl.errors import AccessDenied, IntegrityError, ModelNotFound, Registry
 from smolctl.model.reference import Reference
 from smolctl.registry.client import RegistryClient
 from smolctl.registry.credentials import Credentials
+from smolctl.registry.redaction import redacted
 from tests.support.faulty_registry import (
     Answer,
     Endless,
@@ -27,6 +28,7 @@ from tests.support.faulty_registry import (
     redirect,
     unauthorized,
 )
+from tests.support.pulling import HASTY
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,7 +41,7 @@ def named(registry: FaultyRegistry, name: str = "team/model:v1") -> Reference:
 
 
 def client_of(registry: FaultyRegistry, credentials: Credentials | None = None) -> RegistryClient:
-    return RegistryClient(registry.host, find_credentials=lambda: credentials)
+    return RegistryClient(registry.host, retries=HASTY, find_credentials=lambda: credentials)
 
 
 def empty_response(status: int) -> requests.Response:
@@ -168,7 +170,9 @@ class TestCredentials:
     def test_are_looked_up_only_when_wanted(self, registry: FaultyRegistry) -> None:
         registry.publish("team/model", "v1", pack())
         asked: list[None] = []
-        client = RegistryClient(registry.host, find_credentials=lambda: asked.append(None))
+        client = RegistryClient(
+            registry.host, retries=HASTY, find_credentials=lambda: asked.append(None)
+        )
 
         with client:
             client.fetch_manifest(named(registry))
@@ -179,7 +183,9 @@ class TestCredentials:
         registry.publish("team/model", "v1", pack())
         access = registry.want_token()
         asked: list[None] = []
-        client = RegistryClient(registry.host, find_credentials=lambda: asked.append(None))
+        client = RegistryClient(
+            registry.host, retries=HASTY, find_credentials=lambda: asked.append(None)
+        )
 
         with client:
             client.fetch_manifest(named(registry))
@@ -246,6 +252,30 @@ def test_an_address_signed_for_us_is_in_no_traceback(
 
     assert "refused" in caught.value.message
     assert "s3cret" not in "".join(traceback.format_exception(caught.value))
+
+
+@pytest.mark.parametrize(
+    "signed",
+    [
+        "http://me:s3cret@127.0.0.1:99999/blob?sig=s3cret",
+        "http://me:s3cret@[::1/blob?sig=s3cret",
+        "http://127.0.0.1:x/blob?sig=s3cret",
+        "http://%zz/blob?sig=s3cret",
+        "http://.example/blob?sig=s3cret",
+    ],
+)
+def test_an_address_signed_for_us_that_is_none_is_in_no_message(
+    registry: FaultyRegistry, signed: str
+) -> None:
+    registry.publish("team/model", "v1", pack())
+    registry.spoil("/manifests/", redirect(lambda _: signed))
+
+    with client_of(registry) as client, pytest.raises(RegistryUnavailable) as caught:
+        client.fetch_manifest(named(registry))
+
+    assert "s3cret" not in caught.value.message
+    # The boundary prints tracebacks through this.
+    assert "s3cret" not in redacted("".join(traceback.format_exception(caught.value)))
 
 
 def test_the_body_of_a_redirect_is_not_read(
@@ -380,7 +410,7 @@ def test_nothing_listening_is_said_in_one_line(unused_tcp_port: int) -> None:
     reference = Reference.parse(f"127.0.0.1:{unused_tcp_port}/team/model")
 
     with (
-        RegistryClient(reference.registry) as client,
+        RegistryClient(reference.registry, retries=HASTY) as client,
         pytest.raises(RegistryUnavailable, match="Connection refused") as caught,
     ):
         client.fetch_manifest(reference)
@@ -390,14 +420,14 @@ def test_nothing_listening_is_said_in_one_line(unused_tcp_port: int) -> None:
 
 
 def test_a_silent_registry_is_given_up_on(
-    registry: FaultyRegistry, monkeypatch: pytest.MonkeyPatch
+    registry: FaultyRegistry,
 ) -> None:
-    monkeypatch.setattr("smolctl.registry.client._TIMEOUT", (5.0, 0.05))
     registry.publish("team/model", "v1", pack())
     pause = Pause()
     registry.spoil("/manifests/", pause)
+    client = RegistryClient(registry.host, retries=HASTY, timeouts=(5.0, 0.05))
 
-    with client_of(registry) as client, pytest.raises(RegistryUnavailable, match="sent nothing"):
+    with client, pytest.raises(RegistryUnavailable, match="sent nothing"):
         client.fetch_manifest(named(registry))
 
     pause.go_on.set()

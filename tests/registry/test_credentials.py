@@ -1,4 +1,4 @@
-"""Docker's `config.json`, and the programs it names."""
+"""Docker's `config.json`, podman's `auth.json`, and the programs they name."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from smolctl.errors import AccessDenied, StorageError
-from smolctl.registry.credentials import Credentials, find_credentials
+from smolctl.registry.credentials import Credentials, Kind, find_credentials
 
 REGISTRY = "registry.example.com"
 
@@ -49,6 +49,13 @@ def test_no_file_means_no_credentials(config: Path) -> None:
     assert find_credentials(config, REGISTRY) is None
 
 
+@pytest.mark.parametrize("content", [b"", b"\n"])
+def test_an_empty_file_means_no_credentials(config: Path, content: bytes) -> None:
+    config.write_bytes(content)
+
+    assert find_credentials(config, REGISTRY) is None
+
+
 @pytest.mark.parametrize("document", [{}, {"auths": {}}, {"auths": None}, [], {"auths": []}])
 def test_a_file_without_the_registry_means_no_credentials(config: Path, document: Any) -> None:
     write(config, document)
@@ -56,7 +63,16 @@ def test_a_file_without_the_registry_means_no_credentials(config: Path, document
     assert find_credentials(config, REGISTRY) is None
 
 
-@pytest.mark.parametrize("key", [REGISTRY, f"https://{REGISTRY}", f"https://{REGISTRY}/"])
+@pytest.mark.parametrize(
+    "key",
+    [
+        REGISTRY,
+        f"https://{REGISTRY}",
+        f"https://{REGISTRY}/",
+        f"https://{REGISTRY}/v1/",
+        f"http://{REGISTRY}/v2",
+    ],
+)
 def test_an_entry_is_found_under_each_spelling_of_the_registry(config: Path, key: str) -> None:
     write(config, {"auths": {key: {"auth": encoded("me:s3cret:with:colons")}}})
 
@@ -72,10 +88,116 @@ def test_docker_hub_is_found_under_its_old_names(config: Path, key: str) -> None
     assert find_credentials(config, "docker.io") == Credentials("me", "s3cret")
 
 
-def test_another_registrys_entry_is_not_used(config: Path) -> None:
-    write(config, {"auths": {"registry.example": {"auth": encoded("me:s3cret")}}})
+def test_the_usual_spelling_is_preferred(config: Path) -> None:
+    keys = [f"https://{REGISTRY}/v1/", f"https://{REGISTRY}", REGISTRY]
+    write(config, {"auths": {key: {"auth": encoded(f"{key}:s3cret")} for key in keys[:2]}})
+    first = find_credentials(config, REGISTRY)
+    write(config, {"auths": {key: {"auth": encoded(f"{len(key)}:s3cret")} for key in keys}})
 
-    assert find_credentials(config, REGISTRY) is None
+    assert first is not None
+    assert find_credentials(config, REGISTRY) == Credentials(str(len(REGISTRY)), "s3cret")
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "registry.example",
+        f"{REGISTRY}:443",
+        f"{REGISTRY}.evil.example",
+        f"evil.example/{REGISTRY}",
+        f"https://evil.example/{REGISTRY}",
+        f"https://evil.example?https://{REGISTRY}/",
+        f"{REGISTRY}/other/repository",
+        f"{REGISTRY}/team/mod",
+        f"{REGISTRY}/team/model/more",
+        "docker.io",
+        "*.example.com",
+    ],
+)
+def test_another_registrys_or_repositorys_entry_is_not_used(config: Path, key: str) -> None:
+    write(config, {"auths": {key: {"auth": encoded("me:s3cret")}}})
+
+    assert find_credentials(config, REGISTRY, "team/model") is None
+
+
+class TestRepositories:
+    KEYS = (
+        f"{REGISTRY}/team/sub/model",
+        f"{REGISTRY}/team/sub",
+        f"{REGISTRY}/team",
+        REGISTRY,
+    )
+
+    @pytest.mark.parametrize("longest", range(4))
+    def test_get_the_entry_with_the_longest_key(self, config: Path, longest: int) -> None:
+        keys = reversed(self.KEYS[longest:])
+        write(config, {"auths": {key: {"auth": encoded(f"{len(key)}:s3cret")} for key in keys}})
+
+        found = find_credentials(config, REGISTRY, "team/sub/model")
+
+        assert found == Credentials(str(len(self.KEYS[longest])), "s3cret")
+
+    def test_of_docker_hub_are_written_with_its_short_name(self, config: Path) -> None:
+        auths = {
+            "https://index.docker.io/v1/": {"auth": encoded("all:s3cret")},
+            "docker.io/ai": {"auth": encoded("ai:s3cret")},
+        }
+        write(config, {"auths": auths})
+
+        assert find_credentials(config, "docker.io", "ai/smollm2") == Credentials("ai", "s3cret")
+        assert find_credentials(config, "docker.io", "me/mine") == Credentials("all", "s3cret")
+
+    def test_do_not_matter_to_who_asks_for_the_registry(self, config: Path) -> None:
+        write(config, {"auths": {self.KEYS[0]: {"auth": encoded("me:s3cret")}}})
+
+        assert find_credentials(config, REGISTRY) is None
+
+    def test_come_before_the_program_for_all_registries(self, config: Path, program: Path) -> None:
+        write_program(program, '{"Username": "kept", "Secret": "safe"}')
+        auths = {self.KEYS[2]: {"auth": encoded("me:s3cret")}}
+        write(config, {"credsStore": "test", "auths": auths})
+
+        assert find_credentials(config, REGISTRY, "team/x") == Credentials("me", "s3cret")
+        assert find_credentials(config, REGISTRY, "x") == Credentials("kept", "safe")
+
+
+class TestTokens:
+    @pytest.mark.parametrize(
+        ("name", "kind"),
+        [("identitytoken", Kind.IDENTITY_TOKEN), ("registrytoken", Kind.REGISTRY_TOKEN)],
+    )
+    def test_of_an_entry_are_told_apart(self, config: Path, name: str, kind: Kind) -> None:
+        write(config, {"auths": {REGISTRY: {"auth": encoded("me:"), name: "s3cret"}}})
+
+        assert find_credentials(config, REGISTRY) == Credentials("", "s3cret", kind)
+
+    @pytest.mark.parametrize("token", ["", None, 1, ["x"]])
+    def test_that_are_none_are_passed_over(self, config: Path, token: Any) -> None:
+        write(config, {"auths": {REGISTRY: {"auth": encoded("me:pw"), "identitytoken": token}}})
+
+        assert find_credentials(config, REGISTRY) == Credentials("me", "pw")
+
+    def test_from_a_program_are_marked_by_the_name(self, config: Path, program: Path) -> None:
+        write_program(program, '{"Username": "<token>", "Secret": "s3cret"}')
+        write(config, {"credsStore": "test"})
+
+        found = find_credentials(config, REGISTRY)
+
+        assert found is not None
+        assert (found.secret, found.kind) == ("s3cret", Kind.IDENTITY_TOKEN)
+
+
+class TestAnAccountForDockerHub:
+    ACCOUNT = Credentials("me", "from the environment")
+
+    def test_goes_before_the_file(self, config: Path) -> None:
+        write(config, {"auths": {"docker.io": {"auth": encoded("other:s3cret")}}})
+
+        assert find_credentials(config, "docker.io", docker_hub=self.ACCOUNT) == self.ACCOUNT
+
+    @pytest.mark.parametrize("registry", [REGISTRY, "docker.io.example.com", "localhost:5000"])
+    def test_goes_to_no_other_registry(self, config: Path, registry: str) -> None:
+        assert find_credentials(config, registry, "ai/x", docker_hub=self.ACCOUNT) is None
 
 
 def test_a_name_and_a_password_in_the_clear_are_taken(config: Path) -> None:
@@ -94,7 +216,7 @@ def test_a_broken_entry_is_named_and_not_shown(config: Path, auth: str) -> None:
     assert auth not in caught.value.message
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe", b"{'auths': 1}"])
+@pytest.mark.parametrize("content", [b"{", b"\xff\xfe", b"{'auths': 1}", b"[" * 99_999])
 def test_a_malformed_file_is_named(config: Path, content: bytes) -> None:
     config.write_bytes(content)
 
@@ -121,6 +243,16 @@ class TestPrograms:
 
         assert find_credentials(config, REGISTRY) == Credentials("me", "s3cret")
         assert Path(f"{program}.asked").read_text().split() == ["get", REGISTRY]
+
+    def test_are_not_asked_for_a_registry_that_is_exempted(
+        self, config: Path, program: Path
+    ) -> None:
+        write_program(program, "the keychain is locked", 1)
+        auths = {REGISTRY: {"auth": encoded("me:s3cret")}}
+        helpers = {REGISTRY: ""}
+        write(config, {"credsStore": "test", "credHelpers": helpers, "auths": auths})
+
+        assert find_credentials(config, REGISTRY) == Credentials("me", "s3cret")
 
     def test_come_before_entries(self, config: Path, program: Path) -> None:
         write_program(program, '{"Username": "kept", "Secret": "safe"}')

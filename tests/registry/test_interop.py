@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from smolctl.registry.credentials import Credentials
+from smolctl.registry.login import keep
 from smolctl.registry.server import serving
 from smolctl.store.store import Store
 from tests.support.docker_registry import docker_registry, require
@@ -115,7 +117,7 @@ class TestAPassword:
 
         assert done.stdout == ""
         assert done.stderr_lines[0] == f"smolctl: {guarded} wants credentials"
-        assert f"docker login {guarded}" in done.stderr_lines[1]
+        assert f"smolctl login {guarded}" in done.stderr_lines[1]
 
     def test_that_is_wrong_is_refused(self, smolctl: Smolctl, guarded: str) -> None:
         smolctl.log_in(guarded, ME, "wr0ng")
@@ -132,6 +134,48 @@ class TestAPassword:
         done = smolctl("model", "pull", "-q", f"{guarded}/team/small:v1", expect=0)
 
         assert done.stdout == f"{MODEL.id}\n"
+
+    def test_that_we_stored_opens_for_skopeo(
+        self, smolctl: Smolctl, guarded: str, tmp_path: Path
+    ) -> None:
+        file = tmp_path / "auth.json"
+        smolctl.environment["REGISTRY_AUTH_FILE"] = str(file)
+        smolctl("login", "-u", ME, "--password-stdin", guarded, stdin=SECRET, expect=0)
+        name = f"docker://{guarded}/team/small:v1"
+
+        raw = skopeo("inspect", "--raw", "--tls-verify=false", "--authfile", str(file), name)
+
+        assert raw.encode() == MODEL.manifest
+        assert skopeo("logout", "--tls-verify=false", "--authfile", str(file), guarded)
+        smolctl("model", "pull", f"{guarded}/team/small:v1", expect=4)
+
+    def test_that_skopeo_stored_opens_until_we_forget_it(
+        self, smolctl: Smolctl, guarded: str, tmp_path: Path
+    ) -> None:
+        file = tmp_path / "auth.json"
+        login = ("login", "--tls-verify=false", "--authfile", str(file))
+        skopeo(*login, "-u", ME, "-p", SECRET, guarded)
+        smolctl.environment["REGISTRY_AUTH_FILE"] = str(file)
+
+        done = smolctl("model", "pull", "-q", f"{guarded}/team/small:v1", expect=0)
+
+        assert done.stdout == f"{MODEL.id}\n"
+        smolctl("logout", guarded, expect=0)
+        assert json.loads(file.read_bytes()) == {"auths": {}}
+
+    def test_that_is_wrong_is_not_stored(self, smolctl: Smolctl, guarded: str) -> None:
+        done = smolctl("login", "-u", ME, "--password-stdin", guarded, stdin="wr0ng", expect=4)
+
+        assert "refused the credentials" in done.stderr
+        assert not (smolctl.docker_config / "config.json").exists()
+
+    def test_for_docker_hub_is_found_by_skopeo_under_our_key(self, tmp_path: Path) -> None:
+        file = tmp_path / "auth.json"
+        keep(file, "docker.io", Credentials(ME, SECRET))
+
+        shown = skopeo("login", "--get-login", "--authfile", str(file), "docker.io")
+
+        assert shown == f"{ME}\n"
 
     @pytest.mark.parametrize("where", ["credsStore", "credHelpers"])
     def test_from_a_credential_program_opens(

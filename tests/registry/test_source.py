@@ -8,12 +8,8 @@ import pytest
 
 from smolctl.configuration import Configuration, Mirror, RegistryConfiguration
 from smolctl.errors import (
-    AccessDenied,
-    IntegrityError,
     ModelNotFound,
     NotRunnable,
-    RegistryUnavailable,
-    SmolctlError,
     StorageError,
 )
 from smolctl.model.reference import Reference
@@ -35,6 +31,7 @@ from tests.support.faulty_registry import (
     too_long,
     wrong_bytes,
 )
+from tests.support.pulling import HASTY, SMALL_PARTS, Notes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -56,20 +53,6 @@ def origin() -> Iterator[FaultyRegistry]:
         yield running
 
 
-class Passing:
-    """Writes down who was passed over, and why."""
-
-    def __init__(self) -> None:
-        self.seen: list[tuple[str, SmolctlError]] = []
-
-    def __call__(self, source: Source, error: SmolctlError) -> None:
-        self.seen.append((source.client.registry, error))
-
-    @property
-    def registries(self) -> list[str]:
-        return [registry for registry, _ in self.seen]
-
-
 def mirrored(origin: FaultyRegistry, *mirrors: Mirror) -> Configuration:
     return Configuration(registries={origin.host: RegistryConfiguration(mirrors)})
 
@@ -78,13 +61,18 @@ def fetch(
     store: Store,
     origin: FaultyRegistry,
     *mirrors: Mirror,
-    passing: Passing | None = None,
+    notes: Notes | None = None,
     accounts: dict[str, Credentials] | None = None,
 ) -> Pull:
     reference = Reference.parse(f"{origin.host}/{REPOSITORY}:v1")
     known = accounts or {}
-    with open_sources(reference, mirrored(origin, *mirrors), find_credentials=known.get) as sources:
-        return pull(store, sources, reference, passed_over=passing or Passing())
+    with open_sources(
+        reference,
+        mirrored(origin, *mirrors),
+        retries=HASTY,
+        find_credentials=lambda registry, _: known.get(registry),
+    ) as sources:
+        return pull(store, sources, reference, notes, SMALL_PARTS)
 
 
 def everywhere(model: Packed, *registries: FaultyRegistry) -> Packed:
@@ -98,12 +86,12 @@ class TestPull:
         self, store: Store, mirror: FaultyRegistry, origin: FaultyRegistry
     ) -> None:
         model = everywhere(pack(), mirror, origin)
-        passing = Passing()
+        notes = Notes()
 
-        pulled = fetch(store, origin, Mirror(mirror.host), passing=passing)
+        pulled = fetch(store, origin, Mirror(mirror.host), notes=notes)
 
         assert origin.requests == []
-        assert passing.seen == []
+        assert notes.notices == []
         assert str(pulled.model.id) == model.id
 
     def test_the_model_is_named_as_it_was_asked_for(
@@ -146,28 +134,31 @@ class TestPull:
         self, store: Store, origin: FaultyRegistry, unused_tcp_port: int
     ) -> None:
         model = everywhere(pack(), origin)
-        passing = Passing()
+        notes = Notes()
         down = f"127.0.0.1:{unused_tcp_port}"
 
-        pulled = fetch(store, origin, Mirror(down), passing=passing)
+        pulled = fetch(store, origin, Mirror(down), notes=notes)
 
         assert str(pulled.model.id) == model.id
-        assert passing.registries == [down]
-        assert "cannot reach" in passing.seen[0][1].message
+        assert notes.passed_over == [down]
+        assert "cannot reach" in notes.notices[0]
 
     @pytest.mark.parametrize(
-        ("change", "kind"),
+        ("change", "reason"),
         [
-            (instead(error(404, "MANIFEST_UNKNOWN")), ModelNotFound),
-            (instead(error(401, "UNAUTHORIZED")), AccessDenied),
-            (instead(error(403, "DENIED")), AccessDenied),
-            (instead(error(429, "TOOMANYREQUESTS")), RegistryUnavailable),
-            (instead(error(500, "UNKNOWN")), RegistryUnavailable),
-            (instead(error(503, "UNAVAILABLE")), RegistryUnavailable),
-            (instead(Answer.of(b"<html>Log in</html>", Content_Type="text/html")), IntegrityError),
-            (redirect(lambda request: request.path), RegistryUnavailable),
-            (wrong_bytes, IntegrityError),
-            (short_of_its_length, RegistryUnavailable),
+            (instead(error(404, "MANIFEST_UNKNOWN")), "not found"),
+            (instead(error(401, "UNAUTHORIZED")), "wants credentials"),
+            (instead(error(403, "DENIED")), "wants credentials"),
+            (instead(error(429, "TOOMANYREQUESTS")), "too many requests"),
+            (instead(error(500, "UNKNOWN")), "500"),
+            (instead(error(503, "UNAVAILABLE")), "503"),
+            (
+                instead(Answer.of(b"<html>Log in</html>", Content_Type="text/html")),
+                "not valid JSON",
+            ),
+            (redirect(lambda request: request.path), "redirects more"),
+            (wrong_bytes, "served a manifest"),
+            (short_of_its_length, "broke off"),
         ],
     )
     def test_a_mirror_without_a_good_manifest_is_passed_over(
@@ -176,16 +167,17 @@ class TestPull:
         mirror: FaultyRegistry,
         origin: FaultyRegistry,
         change: Callable[..., Answer],
-        kind: type[SmolctlError],
+        reason: str,
     ) -> None:
         model = everywhere(pack(), mirror, origin)
         mirror.spoil("/manifests/", change)
-        passing = Passing()
+        notes = Notes()
 
-        pulled = fetch(store, origin, Mirror(mirror.host), passing=passing)
+        pulled = fetch(store, origin, Mirror(mirror.host), notes=notes)
 
         assert str(pulled.model.id) == model.id
-        assert [(name, type(reason)) for name, reason in passing.seen] == [(mirror.host, kind)]
+        assert notes.passed_over == [mirror.host]
+        assert reason in notes.notices[-1]
         # It had no manifest to go by, so nothing else is asked of it.
         assert not any("/blobs/" in path for path in mirror.paths())
 
@@ -212,12 +204,12 @@ class TestPull:
         model = everywhere(pack(), mirror, origin)
         blob = model.config if which == "config" else model.layers[0]
         mirror.spoil(blob, change)
-        passing = Passing()
+        notes = Notes()
 
-        pulled = fetch(store, origin, Mirror(mirror.host), passing=passing)
+        pulled = fetch(store, origin, Mirror(mirror.host), notes=notes)
 
         assert store.missing_blobs(store.artifact(pulled.model).manifest) == []
-        assert passing.registries == [mirror.host]
+        assert notes.passed_over == [mirror.host]
         assert origin.paths() == [f"/v2/{REPOSITORY}/blobs/{blob}"]
 
     def test_mirrors_are_tried_in_their_order(
@@ -228,11 +220,11 @@ class TestPull:
         origin: FaultyRegistry,
     ) -> None:
         everywhere(pack(), elsewhere, origin)
-        passing = Passing()
+        notes = Notes()
 
-        fetch(store, origin, Mirror(mirror.host), Mirror(elsewhere.host), passing=passing)
+        fetch(store, origin, Mirror(mirror.host), Mirror(elsewhere.host), notes=notes)
 
-        assert passing.registries == [mirror.host]
+        assert notes.passed_over == [mirror.host]
         assert len(mirror.requests) == 1
         assert origin.requests == []
 
@@ -265,11 +257,11 @@ class TestCredentials:
         for registry in (mirror, origin):
             registry.want_basic("me", "origins")
         accounts = {origin.host: Credentials("me", "origins")}
-        passing = Passing()
+        notes = Notes()
 
-        fetch(store, origin, Mirror(mirror.host), passing=passing, accounts=accounts)
+        fetch(store, origin, Mirror(mirror.host), notes=notes, accounts=accounts)
 
-        assert [type(reason) for _, reason in passing.seen] == [AccessDenied]
+        assert "wants credentials" in notes.notices[0]
         assert {request.authorization for request in mirror.requests} == {None}
         assert origin.requests[-1].authorization == basic("me", "origins")
 

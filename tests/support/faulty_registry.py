@@ -136,6 +136,7 @@ class Request:
     path: str
     query: Mapping[str, list[str]]
     headers: Mapping[str, str]
+    form: Mapping[str, list[str]] = field(default_factory=dict)
 
     @property
     def authorization(self) -> str | None:
@@ -317,6 +318,8 @@ class TokenAccess(_Access):
         self._accounts = accounts
         self._valid: dict[str, str] = {}
         self.granted: list[str] = []
+        self.refresh_tokens: set[str] = set()
+        """What the OAuth2 POST changes into tokens."""
 
     def expire(self) -> None:
         """Take back every token that was granted."""
@@ -325,23 +328,41 @@ class TokenAccess(_Access):
     def refusal(self, request: Request) -> Answer | None:
         if request.path == "/token":
             return self._grant(request)
+        token = (request.authorization or "").removeprefix("Bearer ")
+        realm = f"http://{self._registry.host}/token"
+        if request.path == "/v2/":
+            known = token in self._valid
+            return None if known else unauthorized(f'Bearer realm="{realm}",service="test"')
         repository = request.path.removeprefix("/v2/").rpartition("/")[0].rpartition("/")[0]
         scope = f"repository:{repository}:pull"
-        token = (request.authorization or "").removeprefix("Bearer ")
         if self._valid.get(token) == scope:
             return None
-        realm = f"http://{self._registry.host}/token"
         return unauthorized(f'Bearer realm="{realm}",service="test",scope="{scope}"')
 
     def _grant(self, request: Request) -> Answer:
+        if request.method == "POST":
+            return self._exchange(request)
         if self._accounts is not None:
             known = {basic(name, password) for name, password in self._accounts.items()}
             if request.authorization not in known:
                 return error(401, "UNAUTHORIZED")
+        token = self._new_token(request.query)
+        return Answer.of(json.dumps({"token": token, "expires_in": 60}).encode())
+
+    def _exchange(self, request: Request) -> Answer:
+        """OAuth2: a refresh token for an access token, which has another name here."""
+        form = {name: values[0] for name, values in request.form.items()}
+        right = form.get("grant_type") == "refresh_token" and form.get("client_id")
+        if not right or form.get("refresh_token") not in self.refresh_tokens:
+            return Answer.of(b'{"error": "invalid_grant"}', 400)
+        token = self._new_token(request.form)
+        return Answer.of(json.dumps({"access_token": token, "expires_in": 60}).encode())
+
+    def _new_token(self, asked: Mapping[str, list[str]]) -> str:
         token = f"token-{len(self.granted)}"
         self.granted.append(token)
-        self._valid[token] = request.query["scope"][0]
-        return Answer.of(json.dumps({"token": token, "expires_in": 60}).encode())
+        self._valid[token] = asked.get("scope", [""])[0]
+        return token
 
 
 def basic(username: str, password: str) -> str:
@@ -442,13 +463,14 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         parts = urlsplit(self.path)
         headers = {name.lower(): value for name, value in self.headers.items()}
-        request = Request(self.command, parts.path, parse_qs(parts.query), headers)
+        body = self.rfile.read(int(headers.get("content-length", 0))).decode()
+        request = Request(self.command, parts.path, parse_qs(parts.query), headers, parse_qs(body))
         try:
             self._send(self.registry.answer(request))
         except OSError:
             self.close_connection = True  # the client has had enough
 
-    do_HEAD = do_GET  # noqa: N815 - the base class's name
+    do_HEAD = do_POST = do_GET  # noqa: N815 - the base class's names
 
     def _send(self, answer: Answer) -> None:
         self.send_response_only(answer.status)

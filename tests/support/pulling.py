@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 HASTY = RetryPolicy(retries=3, first=0.001, longest=0.002, patience=1)
 """Waits milliseconds where a person's pull waits seconds."""
 
-SMALL_PARTS = TransferOptions(connections=4, part_size=64 * 1024, retries=HASTY)
+SMALL_PARTS = TransferOptions(connections=4, part_size=64 * 1024)
 """Cuts a blob of a few hundred kilobytes into as many parts as one of a few hundred megabytes."""
 
 
@@ -46,6 +47,12 @@ class Notes:
     def notice(self, text: str) -> None:
         self.notices.append(text)
 
+    @property
+    def passed_over(self) -> list[str]:
+        """The registries that were passed over, in order."""
+        said = (re.match(r"Passing over (\S+): ", text) for text in self.notices)
+        return [match[1] for match in said if match]
+
 
 def fetch(
     store: Store,
@@ -58,7 +65,7 @@ def fetch(
 ) -> Pull:
     """Pull `name` from `registry`; `client` are arguments of the registry's client."""
     reference = Reference.parse(f"{registry.host}/{name}")
-    client = {"retries": options.retries, "connections": options.connections, **client}
+    client = {"retries": HASTY, "connections": options.connections, **client}
     with RegistryClient(registry.host, **client) as opened:
         return pull(store, [Source(opened, reference.repository)], reference, progress, options)
 
