@@ -368,7 +368,7 @@ class TestInterruption:
         assert done.code == code
         assert done.stdout == ""
         assert done.stderr.strip().splitlines() == [
-            f"Interrupted. What was complete is kept; `smolctl model pull {name}` fetches the rest."
+            f"Interrupted. What was fetched is kept; `smolctl model pull {name}` fetches the rest."
         ]
         assert smolctl("model", "ls", "-q", expect=0).stdout == ""
         assert smolctl("model", "pull", "-q", name, expect=0).stdout == f"{pack().id}\n"

@@ -41,14 +41,6 @@ def name(registry: FaultyRegistry) -> str:
     return f"{registry.host}/team/model:v1"
 
 
-def configure(smolctl: Smolctl, text: str) -> None:
-    """Write the file where it is looked for without SMOLCTL_CONFIG."""
-    folder = smolctl.user_home / "configuration" / "smolctl"
-    folder.mkdir(parents=True)
-    (folder / "config.toml").write_text(text)
-    smolctl.environment["XDG_CONFIG_HOME"] = str(folder.parent)
-
-
 def assert_refused(done: Finished, code: int, *words: str) -> None:
     assert (done.code, done.stdout) == (code, "")
     assert len(done.stderr_lines) <= 2
@@ -60,7 +52,7 @@ class TestMirrors:
     def test_one_that_works_spares_the_origin(
         self, smolctl: Smolctl, registry: FaultyRegistry, mirror: FaultyRegistry, name: str
     ) -> None:
-        configure(smolctl, f"[registry.'{registry.host}']\nmirrors = ['http://{mirror.host}']")
+        smolctl.configure(f"[registry.'{registry.host}']\nmirrors = ['http://{mirror.host}']")
 
         smolctl("model", "pull", name, expect=0)
 
@@ -71,7 +63,7 @@ class TestMirrors:
     def test_one_that_does_not_is_told_of_and_the_origin_asked(
         self, smolctl: Smolctl, registry: FaultyRegistry, mirror: FaultyRegistry, name: str
     ) -> None:
-        configure(smolctl, f"[registry.'{registry.host}']\nmirrors = ['{mirror.host}']")
+        smolctl.configure(f"[registry.'{registry.host}']\nmirrors = ['{mirror.host}']")
         mirror.spoil("/v2/", instead(error(500, "UNKNOWN")))
 
         done = smolctl("model", "pull", name, expect=0)
@@ -82,7 +74,7 @@ class TestMirrors:
     def test_with_quiet_only_the_digest_is_printed(
         self, smolctl: Smolctl, registry: FaultyRegistry, mirror: FaultyRegistry, name: str
     ) -> None:
-        configure(smolctl, f"[registry.'{registry.host}']\nmirrors = ['{mirror.host}']")
+        smolctl.configure(f"[registry.'{registry.host}']\nmirrors = ['{mirror.host}']")
         mirror.spoil("/v2/", instead(error(500, "UNKNOWN")))
 
         done = smolctl("model", "pull", "-q", name, expect=0)
@@ -94,7 +86,7 @@ class TestMirrors:
     ) -> None:
         smolctl("model", "pull", name, expect=0)
         seen = len(registry.requests)
-        configure(smolctl, f"[registry.'{registry.host}']\nmirrors = ['{mirror.host}']")
+        smolctl.configure(f"[registry.'{registry.host}']\nmirrors = ['{mirror.host}']")
 
         smolctl("model", "resolve", name, "--pull", "newer", expect=0)
 
@@ -104,7 +96,7 @@ class TestMirrors:
     def test_never_see_the_origins_credentials(
         self, smolctl: Smolctl, registry: FaultyRegistry, mirror: FaultyRegistry, name: str
     ) -> None:
-        configure(smolctl, f"[registry.'{registry.host}']\nmirrors = ['{mirror.host}']")
+        smolctl.configure(f"[registry.'{registry.host}']\nmirrors = ['{mirror.host}']")
         smolctl.log_in(registry.host, "me", "s3cret")
         for each in (mirror, registry):
             each.want_basic("me", "s3cret")
@@ -117,7 +109,7 @@ class TestMirrors:
 
 class TestConfiguration:
     def test_a_mistake_ends_what_needs_it(self, smolctl: Smolctl, name: str) -> None:
-        configure(smolctl, "[registry.'docker.io']\nmirror = ['m.example']")
+        smolctl.configure("[registry.'docker.io']\nmirror = ['m.example']")
 
         done = smolctl("model", "pull", name)
 
@@ -127,7 +119,7 @@ class TestConfiguration:
 
     def test_a_mistake_stops_nothing_else(self, smolctl: Smolctl, name: str) -> None:
         smolctl("model", "pull", name, expect=0)
-        configure(smolctl, "nonsense")
+        smolctl.configure("nonsense")
 
         for verb in (["ls"], ["inspect", name], ["resolve", name], ["pull", "--offline", name]):
             smolctl("model", *verb, expect=0)
@@ -143,7 +135,7 @@ class TestConfiguration:
 
 class TestCertificates:
     def test_that_nobody_vouches_for(self, smolctl: Smolctl, secure: FaultyRegistry) -> None:
-        configure(smolctl, f"[registry.'{secure.host}']\nplain-http = false")
+        smolctl.configure(f"[registry.'{secure.host}']\nplain-http = false")
 
         done = smolctl("model", "pull", f"{secure.host}/team/model:v1")
 
@@ -159,14 +151,14 @@ class TestCertificates:
         smolctl("model", verb, name, *always, "--ca-file", tmp_path / "ca.pem", expect=0)
 
     def test_by_the_file(self, smolctl: Smolctl, secure: FaultyRegistry, tmp_path: Path) -> None:
-        configure(smolctl, f"[registry.'{secure.host}']\nca-file = '{tmp_path}/ca.pem'")
+        smolctl.configure(f"[registry.'{secure.host}']\nca-file = '{tmp_path}/ca.pem'")
 
         smolctl("model", "pull", f"{secure.host}/team/model:v1", expect=0)
 
     def test_the_flag_comes_before_the_file(
         self, smolctl: Smolctl, secure: FaultyRegistry, tmp_path: Path
     ) -> None:
-        configure(smolctl, f"[registry.'{secure.host}']\nca-file = '/nowhere.pem'")
+        smolctl.configure(f"[registry.'{secure.host}']\nca-file = '/nowhere.pem'")
         name = f"{secure.host}/team/model:v1"
 
         assert_refused(smolctl("model", "pull", name), 2, "/nowhere.pem", "--ca-file")
@@ -176,7 +168,7 @@ class TestCertificates:
     def test_by_the_environment(
         self, smolctl: Smolctl, secure: FaultyRegistry, tmp_path: Path, variable: str
     ) -> None:
-        configure(smolctl, f"[registry.'{secure.host}']\nplain-http = false")
+        smolctl.configure(f"[registry.'{secure.host}']\nplain-http = false")
         smolctl.environment[variable] = str(tmp_path / "ca.pem")
 
         smolctl("model", "pull", f"{secure.host}/team/model:v1", expect=0)

@@ -50,8 +50,10 @@ class Smolctl:
             "SMOLCTL_HOME": str(self.home),
             "DOCKER_CONFIG": str(self.docker_config),
             "LANG": "C.UTF-8",
+            "XDG_CONFIG_HOME": str(self.user_home / "configuration"),
             **environment,
         }
+        self.configure("retries = 0")
 
     def __call__(
         self, *arguments: str | Path, stdin: str | None = None, expect: int | None = None
@@ -106,6 +108,15 @@ class Smolctl:
             process.kill()
             process.wait()
             os.close(ours)
+
+    def configure(self, text: str) -> None:
+        """Write `config.toml` where it is looked for without SMOLCTL_CONFIG.
+
+        At first it says that nothing is tried again: most failures here are there to stay.
+        """
+        folder = self.user_home / "configuration" / "smolctl"
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "config.toml").write_text(text)
 
     def log_in(self, registry: str, username: str, password: str) -> None:
         """Write what `docker login` writes."""
