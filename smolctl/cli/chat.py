@@ -47,22 +47,24 @@ class Chat:
         while True:
             try:
                 line = input(_PROMPT).strip()
+                if line in _LEAVE:
+                    return
+                self._obey(line)
             except KeyboardInterrupt:
                 self._output.notice("\n/bye or Ctrl-D leaves.")
-                continue
             except EOFError:
                 self._output.line()
                 return
-            if line in _LEAVE:
-                return
-            if line == "/clear":
-                self._messages = list(self._beginning)
-            elif line in ("/help", "/?"):
-                self._output.notice(_HELP)
-            elif line.startswith("/"):
-                self._output.notice(f"No such command: {line.split()[0]}. {_HELP}")
-            elif line:
-                self._turn(line)
+
+    def _obey(self, line: str) -> None:
+        if line == "/clear":
+            self._messages = list(self._beginning)
+        elif line in ("/help", "/?"):
+            self._output.notice(_HELP)
+        elif line.startswith("/"):
+            self._output.notice(f"No such command: {line.split()[0]}. {_HELP}")
+        elif line:
+            self._turn(line)
 
     def _turn(self, line: str) -> None:
         question = Message("user", line)

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import ctypes
 import os
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from smolctl.engine import log
 from smolctl.engine.generation import Generation
+from smolctl.engine.interrupts import raised_after
 from smolctl.engine.sampling import SamplerChain, Sampling
 from smolctl.errors import NotRunnable, UsageError
 
@@ -67,20 +69,26 @@ def load(
     paths = (ctypes.c_char_p * len(weights))(*(os.fsencode(path) for path in weights))
     parameters = lib.llama_model_default_params()
     parameters.use_extra_bufts = _may_repack(lib)
-    model = lib.llama_model_load_from_splits(paths, len(weights), parameters)
-    if not model:
-        raise _refusal("llama.cpp cannot load the model")
-    if not lib.llama_model_has_decoder(model) or lib.llama_model_has_encoder(model):
-        lib.llama_model_free(model)
-        raise NotRunnable("this model does not generate text")
     settings = lib.llama_context_default_params()
     settings.n_ctx = options.context_size or 0
     settings.n_batch = settings.n_ubatch = _BATCH_TOKENS
     settings.n_threads = settings.n_threads_batch = options.threads or _cores()
-    context = lib.llama_init_from_model(model, settings)
-    if not context:
-        lib.llama_model_free(model)
-        raise _refusal("llama.cpp cannot make a context", "A smaller --ctx-size needs less memory.")
+    with ExitStack() as undo:
+        with raised_after() as stopped:
+            parameters.progress_callback = lib.llama_progress_callback(lambda *_: not stopped)
+            model = lib.llama_model_load_from_splits(paths, len(weights), parameters)
+            undo.callback(lib.llama_model_free, model)
+        if not model:
+            raise _refusal("llama.cpp cannot load the model")
+        if not lib.llama_model_has_decoder(model) or lib.llama_model_has_encoder(model):
+            raise NotRunnable("this model does not generate text")
+        with raised_after():
+            context = lib.llama_init_from_model(model, settings)
+            undo.callback(lib.llama_free, context)
+        if not context:
+            hint = "A smaller --ctx-size needs less memory."
+            raise _refusal("llama.cpp cannot make a context", hint)
+        undo.pop_all()
     return LoadedModel(lib, model, context)
 
 
@@ -210,9 +218,9 @@ class LoadedModel:
     def _decode(self, tokens: list[int]) -> None:
         """Run the model over `tokens`, which continue the sequence (`llama_decode`)."""
         array = (self._lib.llama_token * len(tokens))(*tokens)
-        status = self._lib.llama_decode(
-            self._context, self._lib.llama_batch_get_one(array, len(tokens))
-        )
+        batch = self._lib.llama_batch_get_one(array, len(tokens))
+        with raised_after():
+            status = self._lib.llama_decode(self._context, batch)
         if status:
             reason = "the context is full" if status == _NO_SLOT else f"status {status}"
             raise _refusal(f"llama.cpp stopped: {reason}")
