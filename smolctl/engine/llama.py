@@ -13,18 +13,18 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from smolctl.engine import log
+from smolctl.engine import crash, log
 from smolctl.engine.generation import Generation
 from smolctl.engine.interrupts import raised_after
 from smolctl.engine.sampling import SamplerChain, Sampling
 from smolctl.errors import NotRunnable, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Sequence
+    from collections.abc import Callable, Generator, Sequence
     from pathlib import Path
 
 _BATCH_TOKENS = 512
-"""Prompt tokens in one call of `llama_decode`: between two calls Ctrl-C is heard."""
+"""Most prompt tokens in one call of `llama_decode`: between two calls Ctrl-C is heard."""
 
 _SEQUENCE = 0
 _NO_SLOT = 1  # llama_decode: the KV cache has no room for the batch
@@ -49,12 +49,17 @@ class LoadOptions:
 
 
 def load(
-    weights: Sequence[Path], options: LoadOptions | None = None, *, debug: bool = False
+    weights: Sequence[Path],
+    options: LoadOptions | None = None,
+    *,
+    debug: bool = False,
+    on_abort: Callable[[str], object] | None = None,
 ) -> LoadedModel:
     """Load the GGUF file, or the shards of one in their order, and make a context for it.
 
-    `debug` sends llama.cpp's log to stderr. Raises `NotRunnable`, with llama.cpp's own reason,
-    when it cannot load the file or make the context.
+    `debug` sends llama.cpp's log to stderr. `on_abort` is called with llama.cpp's reason when it
+    ends the process, from here on. Raises `NotRunnable`, with llama.cpp's own reason, when it
+    cannot load the file or make the context.
     """
     options = options or LoadOptions()
     try:
@@ -65,6 +70,8 @@ def load(
         ) from error
     log.quiet(debug=debug)
     log.forget_complaints()
+    if on_abort is not None:
+        crash.on_abort(on_abort)
     lib.llama_backend_init()
     paths = (ctypes.c_char_p * len(weights))(*(os.fsencode(path) for path in weights))
     parameters = lib.llama_model_default_params()
@@ -177,8 +184,10 @@ class LoadedModel:
         """Decode the prompt, then yield the bytes of one token after another."""
         lib = self._lib
         cached = self._keep_prefix(tokens)
-        for start in range(cached, len(tokens), _BATCH_TOKENS):
-            self._decode(tokens[start : start + _BATCH_TOKENS])
+        # The batch of a small context is smaller than asked for, and a larger one ends the process.
+        batch = int(lib.llama_n_batch(self._context))
+        for start in range(cached, len(tokens), batch):
+            self._decode(tokens[start : start + batch])
         generation.prompt_processed(cached)
         limit = min(sampling.max_tokens or self.context_size, self.context_size - len(tokens))
         chain = SamplerChain(sampling, lib.llama_vocab_n_tokens(self._vocabulary))

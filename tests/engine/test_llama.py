@@ -155,3 +155,11 @@ def test_llama_cpps_log_stays_off_the_terminal_unless_debugging(path, debug):
     )
     assert done.stdout == ""
     assert bool(done.stderr) is debug
+
+
+def test_a_prompt_longer_than_a_small_contexts_batch_is_decoded_in_pieces(path):
+    # llama.cpp rounds the context up to 256 tokens, and keeps the batch at what was asked for.
+    with load([path], LoadOptions(context_size=20)) as model:
+        generation = model.generate("x" * 100, Sampling(temperature=0, max_tokens=3))
+        assert "".join(generation)
+        assert generation.usage.prompt == 100
