@@ -55,6 +55,7 @@ class Smolctl:
             "LANG": "C.UTF-8",
             **environment,
         }
+        self._started: list[subprocess.Popen[bytes]] = []
 
     def __call__(
         self, *arguments: str | Path, stdin: str | None = None, expect: int | None = None
@@ -86,12 +87,21 @@ class Smolctl:
             prepare()
 
         given = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-        return subprocess.Popen(
+        process = subprocess.Popen(
             self._line(arguments),
             env=self.environment,
             preexec_fn=begin,
             **{**given, **popen},
         )
+        self._started.append(process)
+        return process
+
+    def close(self) -> None:
+        """End whatever was started and has not ended: a test that failed leaves nothing behind."""
+        for process in self._started:
+            if process.poll() is None:
+                process.kill()
+                process.communicate()
 
     def on_a_terminal(
         self, *arguments: str | Path, dialogue: Sequence[tuple[bytes, bytes]] = ()
@@ -121,8 +131,6 @@ class Smolctl:
             drawn += _read_until(ours, None)
             return process.wait(_LIMIT_SECONDS), drawn
         finally:
-            process.kill()
-            process.wait()
             os.close(ours)
 
     def log_in(self, registry: str, username: str, password: str) -> None:
