@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 
@@ -163,3 +164,18 @@ def test_a_prompt_longer_than_a_small_contexts_batch_is_decoded_in_pieces(path):
         generation = model.generate("x" * 100, Sampling(temperature=0, max_tokens=3))
         assert "".join(generation)
         assert generation.usage.prompt == 100
+
+
+@pytest.mark.parametrize(
+    ("given", "spins"),
+    [({}, "300"), ({"GOMP_SPINCOUNT": "7"}, "7"), ({"OMP_WAIT_POLICY": "active"}, None)],
+)
+def test_waiting_threads_leave_the_cores_to_others_unless_told_otherwise(
+    path, monkeypatch, given, spins
+):
+    for name in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    load([path]).close()
+    assert os.environ.get("GOMP_SPINCOUNT") == spins
