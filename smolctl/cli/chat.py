@@ -43,7 +43,8 @@ class Chat:
         """Talk until the person leaves."""
         import readline  # noqa: F401 - importing it gives input() its line editing
 
-        self._output.notice(f"Chat with {self._runnable.name}. {_HELP}")
+        context = f"{self._loaded.context_size} tokens of context"
+        self._output.notice(f"Chat with {self._runnable.name}, {context}. {_HELP}")
         while True:
             try:
                 line = input(_PROMPT).strip()

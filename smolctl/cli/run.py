@@ -108,6 +108,11 @@ def command(
     text = "" if chat else read_prompt(words, invocation.output)
     runnable = _find(invocation, model, pull)
     options = runnable.fit(options)
+    if ctx_size is None and options.context_size != runnable.full_context:
+        invocation.output.notice(
+            f"The context is {options.context_size} tokens: the model's {runnable.full_context} do"
+            " not fit in memory."
+        )
     debug = invocation.output.debug
     crashed = None if debug else partial(_crashed, invocation.output)
     with load(runnable.weights, options, debug=debug, on_abort=crashed) as loaded:

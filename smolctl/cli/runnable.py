@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from smolctl.store.store import Store, StoredModel
 
 
+_USABLE_PERCENT = 80
+"""Share of the free memory that a model may take: what else runs goes on needing some."""
+
+
 @dataclass(frozen=True)
 class Runnable:
     """A model that llama.cpp can load. `context_size` is what the artifact asks for, in tokens."""
@@ -39,17 +43,23 @@ class Runnable:
         packaged context of 128 K tokens must not take the machine down. Raises `NotRunnable`
         when the person asked for one that does not fit.
         """
-        wanted = options.context_size or self.context_size or self.header.context_length
+        wanted = options.context_size or self.full_context
         if wanted is None:
             return options
         size = sum(path.stat().st_size for path in self.weights)
-        fits = min(wanted, largest_context(self.header, size, _free_memory(), _rounded_up(wanted)))
+        memory = _free_memory() * _USABLE_PERCENT // 100
+        fits = min(wanted, largest_context(self.header, size, memory, _rounded_up(wanted)))
         if options.context_size is not None and fits < options.context_size:
             raise NotRunnable(
                 f"a context of {options.context_size} tokens does not fit in memory",
                 hint=f"--ctx-size {fits} is the largest that does.",
             )
         return replace(options, context_size=fits)
+
+    @property
+    def full_context(self) -> int | None:
+        """The context to use where the person leaves it open and memory allows it, in tokens."""
+        return self.context_size or self.header.context_length
 
 
 def runnable_model(store: Store, model: StoredModel, name: str) -> Runnable:
