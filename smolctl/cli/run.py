@@ -49,7 +49,7 @@ def command(
     ],
     prompt: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[PROMPT]", help="The prompt; `-` reads it from standard input."),
+        typer.Argument(metavar="[PROMPT]...", help="The prompt; `-` reads it from standard input."),
     ] = None,
     system: Annotated[str | None, typer.Option(help="The system prompt.")] = None,
     temperature: Annotated[

@@ -14,7 +14,7 @@ import shutil
 import sys
 import tarfile
 import zlib
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import IO, TYPE_CHECKING, Any
 
 from smolctl.errors import IntegrityError
@@ -68,11 +68,10 @@ def unpack(blobs: Blobs, layer: Layer, diff_id: str | None) -> Path:
 def _removed_on_failure(folder: Path) -> Iterator[None]:
     """Leave nothing at `folder` when the block fails: what a bomb wrote must not stay."""
     shutil.rmtree(folder, ignore_errors=True)  # another process may have been killed half-way
-    try:
+    with ExitStack() as undo:
+        undo.callback(shutil.rmtree, folder, ignore_errors=True)
         yield
-    except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
+        undo.pop_all()
 
 
 def _extract(blob: Path, layer: Layer, diff_id: str | None, folder: Path) -> None:
