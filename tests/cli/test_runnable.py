@@ -1,4 +1,4 @@
-"""How much context a model gets: what was asked for, as far as memory goes."""
+"""What is run: a file with its shards, in as much context as was asked for and memory allows."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ import pytest
 
 from smolctl.cli import runnable
 from smolctl.engine.llama import LoadOptions
-from smolctl.errors import NotRunnable
+from smolctl.errors import ModelNotFound, NotRunnable
 from smolctl.model.gguf import read_file
 from smolctl.model.memory import kv_cache_bytes
+from tests.support.gguf_files import shard
 from tests.support.random_model import Geometry, write_random_model
 
 if TYPE_CHECKING:
@@ -56,3 +57,16 @@ def test_a_context_that_was_asked_for_is_not_cut_in_silence(
         fitted(monkeypatch, path, 1_000_000, asked=100_000)
     assert caught.value.hint is not None
     assert "--ctx-size 256" in caught.value.hint
+
+
+def test_any_shard_means_all_of_them_in_their_order(tmp_path: Path) -> None:
+    paths = [tmp_path / f"model-0000{number}-of-00003.gguf" for number in (1, 2, 3)]
+    for number, path in enumerate(paths):
+        path.write_bytes(shard(number, 3))
+
+    assert runnable.runnable_file(paths[1]).weights == tuple(paths)
+    assert runnable.runnable_file(paths[1]).header.architecture == "llama"
+
+    paths[2].unlink()
+    with pytest.raises(ModelNotFound, match="00003-of-00003"):
+        runnable.runnable_file(paths[0])
