@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 
 
 def main() -> None:
     """Run the command line in `sys.argv` and exit with its code."""
+    # Until then Ctrl-C ends the process without a traceback; Python ignores it where it was
+    # started to be ignored.
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
     from smolctl.cli.boundary import run
 
     sys.exit(run(sys.argv[1:]))

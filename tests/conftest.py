@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
@@ -45,9 +46,10 @@ def store(tmp_path: Path) -> Store:
 
 
 @pytest.fixture
-def smolctl(tmp_path: Path) -> Smolctl:
+def smolctl(tmp_path: Path) -> Iterator[Smolctl]:
     """The command, with a cache and a home of its own."""
-    return Smolctl(tmp_path)
+    with closing(Smolctl(tmp_path)) as made:
+        yield made
 
 
 @pytest.fixture(scope="session")

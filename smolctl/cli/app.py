@@ -1,7 +1,7 @@
 """The tree of commands. A verb's module is imported only when that verb is used.
 
 Each verb's module has a function `command`, whose signature is the verb's arguments and flags
-(Typer reads it), a one-line `SUMMARY`, and `EXAMPLES` that its help ends with.
+(Typer reads it), and `EXAMPLES` that its help ends with.
 """
 
 from __future__ import annotations
@@ -63,6 +63,10 @@ class _Verb(TyperCommand):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.params.append(_debug_option())
+
+    def collect_usage_pieces(self, ctx: Context) -> list[str]:
+        """Return the usage's words; Typer's braces around what is required look like a choice."""
+        return [piece.strip("{}") for piece in super().collect_usage_pieces(ctx)]
 
     def format_epilog(self, ctx: Context, formatter: HelpFormatter) -> None:
         """Write the examples as they stand, each under the comment that says what it does."""

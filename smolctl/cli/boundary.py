@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 import traceback
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, NoReturn
 
 from smolctl import __version__
@@ -17,12 +18,15 @@ from smolctl.cli.output import Output
 from smolctl.errors import SmolctlError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
+    from sys import UnraisableHookArgs
     from types import FrameType
 
 _SIGPIPE_CODE = 141
 """What a shell reports for a command that SIGPIPE ended: what `yes | head -1` ends with."""
 
+
+_MOMENT_SECONDS = 0.001
 
 _COMPLETION_VARIABLE = "_SMOLCTL_COMPLETE"
 
@@ -33,7 +37,11 @@ class Terminated(BaseException):
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command and return its exit code; `smolctl.errors.EXIT_CODES` says what it means."""
-    signal.signal(signal.SIGTERM, _terminate)
+    with _signals_raised():
+        return _run(arguments)
+
+
+def _run(arguments: Sequence[str]) -> int:
     _prepare_streams()
     output = Output(debug="--debug" in arguments)
     try:
@@ -113,6 +121,38 @@ def _prepare_streams() -> None:
             setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")
+
+
+@contextmanager
+def _signals_raised() -> Iterator[None]:
+    """Have Ctrl-C and SIGTERM raised in the block, wherever they come.
+
+    Where Python itself calls back (a weak reference's callback in an import, a `__del__`), it
+    drops what is raised: there the signal is raised again, a moment later.
+    """
+    signal.signal(signal.SIGTERM, _terminate)
+    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:  # ignored in the background: leave it so
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    report = sys.unraisablehook
+
+    def raise_again(unraisable: UnraisableHookArgs) -> None:
+        dropped = unraisable.exc_value
+        if not isinstance(dropped, (KeyboardInterrupt, Terminated)):
+            report(unraisable)
+            return
+
+        def throw(signum: int, frame: FrameType | None) -> NoReturn:
+            del signum, frame
+            raise type(dropped)
+
+        signal.signal(signal.SIGALRM, throw)
+        signal.setitimer(signal.ITIMER_REAL, _MOMENT_SECONDS)
+
+    sys.unraisablehook = raise_again
+    try:
+        yield
+    finally:
+        sys.unraisablehook = report
 
 
 def _terminate(signum: int, frame: FrameType | None) -> NoReturn:

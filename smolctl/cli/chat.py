@@ -43,26 +43,29 @@ class Chat:
         """Talk until the person leaves."""
         import readline  # noqa: F401 - importing it gives input() its line editing
 
-        self._output.notice(f"Chat with {self._runnable.name}. {_HELP}")
+        context = f"{self._loaded.context_size} tokens of context"
+        self._output.notice(f"Chat with {self._runnable.name}, {context}. {_HELP}")
         while True:
             try:
                 line = input(_PROMPT).strip()
+                if line in _LEAVE:
+                    return
+                self._obey(line)
             except KeyboardInterrupt:
                 self._output.notice("\n/bye or Ctrl-D leaves.")
-                continue
             except EOFError:
                 self._output.line()
                 return
-            if line in _LEAVE:
-                return
-            if line == "/clear":
-                self._messages = list(self._beginning)
-            elif line in ("/help", "/?"):
-                self._output.notice(_HELP)
-            elif line.startswith("/"):
-                self._output.notice(f"No such command: {line.split()[0]}. {_HELP}")
-            elif line:
-                self._turn(line)
+
+    def _obey(self, line: str) -> None:
+        if line == "/clear":
+            self._messages = list(self._beginning)
+        elif line in ("/help", "/?"):
+            self._output.notice(_HELP)
+        elif line.startswith("/"):
+            self._output.notice(f"No such command: {line.split()[0]}. {_HELP}")
+        elif line:
+            self._turn(line)
 
     def _turn(self, line: str) -> None:
         question = Message("user", line)

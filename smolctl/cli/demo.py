@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from smolctl.cli.invocation import Invocation
-from smolctl.errors import SmolctlError
 from smolctl.model.reference import Reference
 from smolctl.store.store import Store
 
@@ -87,13 +86,16 @@ def _run(output: Output, step: _Step, home: Path) -> None:
     output.line()
     output.line(f"$ {step}")
     sys.stdout.flush()
+    # Its registry is on this machine, so it may be asked also where the network may not. What is
+    # piped into the demo is no part of its prompts.
     done = subprocess.run(
         (sys.executable, "-m", "smolctl", *step.arguments),
-        env={**os.environ, "SMOLCTL_HOME": str(home)},
-        input=None if step.piped is None else f"{step.piped}\n".encode(),
+        env={**os.environ, "SMOLCTL_HOME": str(home), "SMOLCTL_OFFLINE": ""},
+        input=b"" if step.piped is None else f"{step.piped}\n".encode(),
     )
     if done.returncode:
-        raise SmolctlError(f"the demo ended early: that command's exit code is {done.returncode}")
+        output.notice(f"The demo ended early: that command's exit code is {done.returncode}.")
+        raise typer.Exit(done.returncode)
 
 
 def _default_folder() -> Path:

@@ -93,7 +93,7 @@ def _facts(
     ]
     tokenizer = header.tokenizer
     facts += [
-        ("Layers", str(header.block_count or "-")),
+        ("Blocks", str(header.block_count or "-")),
         ("Width", str(header.embedding_length or "-")),
         ("Heads", f"{header.head_count or '-'} ({header.head_count_kv or '-'} KV)"),
         ("Vocabulary", f"{header.vocabulary_size or '-'} ({tokenizer.model}/{tokenizer.pre})"),

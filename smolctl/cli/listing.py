@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 from smolctl.model.units import format_age, format_size, format_time
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from smolctl.model.artifact import Artifact
     from smolctl.store.store import Store, StoredModel
 
@@ -38,9 +40,9 @@ class Listed:
         """Return a row for each name; a model without a tag shows its repository alone."""
         names = [store.familiar(tag) for tag in self.model.tags]
         if not names:
-            repositories = {name.repository for name in self.model.names}
-            names = [f"{repository}:<none>" for repository in sorted(repositories)] or ["<none>"]
-        return [(name, *self._columns()) for name in sorted(names, key=_by_name)]
+            origins = {store.familiar(name).partition("@")[0] for name in self.model.names}
+            names = [f"{origin}:<none>" for origin in origins] or ["<none>"]
+        return [(name, *self._columns()) for name in names]
 
     def _columns(self) -> tuple[str, ...]:
         if self.artifact is None:
@@ -82,7 +84,7 @@ class Listed:
         }
 
 
-def _by_name(name: str) -> tuple[str, bool, str]:
-    """Sort by name, `latest` first, as Docker Model Runner lists."""
-    base, _, tag = name.rpartition(":")
-    return base.lower(), tag != "latest", tag
+def by_name(row: Sequence[str]) -> tuple[str, bool, str]:
+    """Sort rows by name, a repository's `latest` first, as Docker Model Runner lists."""
+    repository, _, tag = row[0].rpartition(":")
+    return repository, tag != "latest", tag

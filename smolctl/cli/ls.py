@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from smolctl.cli.invocation import Invocation
-from smolctl.cli.listing import HEADERS, Listed
+from smolctl.cli.listing import HEADERS, Listed, by_name
 from smolctl.cli.options import JsonFlag, QuietFlag, local_models
 from smolctl.errors import SmolctlError
 from smolctl.model.reference import ModelId
@@ -50,7 +50,7 @@ def command(
         output.json([entry.as_json() for entry in listed])
         return
     rows = [row for entry in listed for row in entry.rows(store)]
-    output.table(HEADERS, sorted(rows, key=lambda row: row[0].lower().partition(":")[0]))
+    output.table(HEADERS, sorted(rows, key=by_name))
     if not rows and output.stdout_is_terminal:
         output.notice("No models here yet. Pull one: smolctl model pull ai/smollm2")
 

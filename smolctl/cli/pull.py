@@ -43,7 +43,7 @@ class _Result:
 
 def command(
     ctx: typer.Context,
-    models: Annotated[list[str], typer.Argument(metavar="MODEL", help="Names of models.")],
+    models: Annotated[list[str], typer.Argument(metavar="MODEL...", help="Names of models.")],
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", help="Print only the digest, no progress.")
     ] = False,

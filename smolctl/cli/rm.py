@@ -26,7 +26,7 @@ def command(
     models: Annotated[
         list[str],
         typer.Argument(
-            metavar="MODEL", help="Names or IDs of models.", autocompletion=local_models
+            metavar="MODEL...", help="Names or IDs of models.", autocompletion=local_models
         ),
     ],
     force: Annotated[

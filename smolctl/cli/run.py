@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import closing
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
@@ -27,7 +29,7 @@ from smolctl.cli.runnable import Runnable, render, runnable_file, runnable_model
 from smolctl.engine.chat_template import Message
 from smolctl.engine.llama import LoadedModel, LoadOptions, load
 from smolctl.engine.sampling import Sampling
-from smolctl.errors import ModelNotFound
+from smolctl.errors import ModelNotFound, NotRunnable
 
 if TYPE_CHECKING:
     from smolctl.cli.output import Output
@@ -57,7 +59,7 @@ def command(
     ],
     prompt: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[PROMPT]", help="The prompt; `-` reads it from standard input."),
+        typer.Argument(metavar="[PROMPT]...", help="The prompt; `-` reads it from standard input."),
     ] = None,
     system: Annotated[str | None, typer.Option(help="The system prompt.")] = None,
     temperature: Annotated[
@@ -120,7 +122,14 @@ def command(
     text = "" if chat else read_prompt(words, invocation.output)
     runnable = _find(invocation, model, pull)
     options = runnable.fit(options)
-    with load(runnable.weights, options, debug=invocation.output.debug) as loaded:
+    if ctx_size is None and options.context_size != runnable.full_context:
+        invocation.output.notice(
+            f"The context is {options.context_size} tokens: the model's {runnable.full_context} do"
+            " not fit in memory."
+        )
+    debug = invocation.output.debug
+    crashed = None if debug else partial(_crashed, invocation.output)
+    with load(runnable.weights, options, debug=debug, on_abort=crashed) as loaded:
         if chat:
             Chat(invocation.output, loaded, runnable, sampling, system).run()
         else:
@@ -138,6 +147,13 @@ def _find(invocation: Invocation, model: str, pull: PullPolicy) -> Runnable:
             raise ModelNotFound(f"no such file: {model}")
         return runnable_file(path)
     return runnable_model(invocation.store, invocation.obtain(model, pull), model)
+
+
+def _crashed(output: Output, reason: str) -> NoReturn:
+    """Say that llama.cpp aborts this process, and end it as what cannot be run ends."""
+    output.flush()
+    output.error(f"llama.cpp crashed: {reason}", "--debug shows its log and a backtrace.")
+    os._exit(NotRunnable.exit_code)
 
 
 def _answer(

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from smolctl.engine.chat_template import ChatTemplate, find_template
-from smolctl.errors import InvalidGGUF, NotRunnable
+from smolctl.errors import InvalidGGUF, ModelNotFound, NotRunnable
 from smolctl.model.gguf import read_file
 from smolctl.model.memory import CONTEXT_STEP, largest_context
 from smolctl.store.files import model_files
@@ -20,6 +21,11 @@ if TYPE_CHECKING:
     from smolctl.engine.llama import LoadedModel, LoadOptions
     from smolctl.model.gguf import GGUFHeader
     from smolctl.store.store import Store, StoredModel
+
+
+_SHARD = re.compile(r"(?P<name>.+)-\d{5}-of-(?P<count>\d{5})\.gguf")
+_USABLE_PERCENT = 80
+"""Share of the free memory that a model may take: what else runs goes on needing some."""
 
 
 @dataclass(frozen=True)
@@ -39,17 +45,23 @@ class Runnable:
         packaged context of 128 K tokens must not take the machine down. Raises `NotRunnable`
         when the person asked for one that does not fit.
         """
-        wanted = options.context_size or self.context_size or self.header.context_length
+        wanted = options.context_size or self.full_context
         if wanted is None:
             return options
         size = sum(path.stat().st_size for path in self.weights)
-        fits = min(wanted, largest_context(self.header, size, _free_memory(), _rounded_up(wanted)))
+        memory = _free_memory() * _USABLE_PERCENT // 100
+        fits = min(wanted, largest_context(self.header, size, memory, _rounded_up(wanted)))
         if options.context_size is not None and fits < options.context_size:
             raise NotRunnable(
                 f"a context of {options.context_size} tokens does not fit in memory",
                 hint=f"--ctx-size {fits} is the largest that does.",
             )
         return replace(options, context_size=fits)
+
+    @property
+    def full_context(self) -> int | None:
+        """The context to use where the person leaves it open and memory allows it, in tokens."""
+        return self.context_size or self.header.context_length
 
 
 def runnable_model(store: Store, model: StoredModel, name: str) -> Runnable:
@@ -63,8 +75,16 @@ def runnable_model(store: Store, model: StoredModel, name: str) -> Runnable:
 
 
 def runnable_file(path: Path) -> Runnable:
-    """Return the bare GGUF file at `path` ready to run. Raises `NotRunnable` when it is not."""
-    return _runnable(path.name, (path,), None, None)
+    """Return the bare GGUF file at `path` ready to run, with the shards beside it.
+
+    A model in shards may be named by any of them. Raises `NotRunnable` when it is not ready, and
+    `ModelNotFound` when a shard is missing.
+    """
+    weights = _shards(path)
+    for shard in weights:
+        if not shard.exists():
+            raise ModelNotFound(f"{path.name} is one of {len(weights)} shards; {shard} is missing")
+    return _runnable(path.name, weights, None, None)
 
 
 def render(loaded: LoadedModel, runnable: Runnable, messages: Sequence[Message]) -> str:
@@ -72,6 +92,16 @@ def render(loaded: LoadedModel, runnable: Runnable, messages: Sequence[Message])
     return runnable.template.render(
         messages, bos_token=loaded.bos_token, eos_token=loaded.eos_token
     )
+
+
+def _shards(path: Path) -> tuple[Path, ...]:
+    """Return the files of the model that `path` is a file of, by llama.cpp's names of shards."""
+    match = _SHARD.fullmatch(path.name)
+    if match is None:
+        return (path,)
+    name, count = match["name"], match["count"]
+    numbers = range(1, int(count) + 1)
+    return tuple(path.with_name(f"{name}-{number:05}-of-{count}.gguf") for number in numbers)
 
 
 def _runnable(

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from jinja2 import Template, TemplateError
 
-from smolctl.engine.template_sandbox import MAXIMUM_LENGTH, Refused, Sandbox, Unbounded
+from smolctl.engine.template_bounds import Unbounded, checked
+from smolctl.engine.template_sandbox import Refused, Sandbox
 from smolctl.errors import NotRunnable
 
 if TYPE_CHECKING:
@@ -84,9 +85,7 @@ class ChatTemplate:
             with _deadline(_DEADLINE_SECONDS):
                 for piece in self._compiled.generate(messages=plain, **names):
                     pieces.append(piece)
-                    length += len(piece)
-                    if length > MAXIMUM_LENGTH:
-                        raise Unbounded
+                    length = checked(length + len(piece))
         except Unbounded:
             raise NotRunnable("the model's chat template does not come to an end") from None
         except (

@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from smolctl.engine import log
+from smolctl.engine.interrupts import raised_after
 from smolctl.errors import NotRunnable, UsageError
 
 if TYPE_CHECKING:
@@ -28,7 +29,8 @@ def quantize(source: Path, target: Path, quantization: str) -> None:
     log.forget_complaints()
     parameters = lib.llama_model_quantize_default_params()
     parameters.ftype = file_type
-    status = lib.llama_model_quantize(os.fsencode(source), os.fsencode(target), parameters)
+    with raised_after():
+        status = lib.llama_model_quantize(os.fsencode(source), os.fsencode(target), parameters)
     if status:
         reason = log.first_complaint() or f"status {status}"
         raise NotRunnable(f"llama.cpp cannot quantize {source.name}: {reason}")

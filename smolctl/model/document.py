@@ -52,11 +52,14 @@ def text(document: JsonObject, key: str, what: str) -> str | None:
 
 
 def integer(document: JsonObject, key: str, what: str) -> int | None:
-    """Return the non-negative integer at `key`, or None when it is missing or null."""
+    """Return the non-negative integer at `key`, or None when it is missing or null.
+
+    One beyond 63 bits is refused: no file has that size, and no system call takes it.
+    """
     value = document.get(key)
     if value is None:
         return None
-    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 2**63:
         raise IntegrityError(f"the {what}'s {key} is not a size")
     return value
 

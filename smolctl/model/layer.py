@@ -88,7 +88,7 @@ class Layer:
         else:
             role = _DOCKER_ROLES.get(media_type, Role.OTHER)
             if role is Role.OTHER and path is not None:
-                role = _role_by_name(path, role)
+                role = role_by_name(path, role)
             packing = Packing.TAR if media_type in _DOCKER_TARS else Packing.RAW
         return cls(descriptor, role, packing, path)
 
@@ -129,10 +129,10 @@ def _modelpack(suffix: str, path: PurePosixPath | None) -> tuple[Role, Packing]:
         "weight.config": Role.OTHER,
         "doc": Role.DOCUMENT,
     }.get(kind, Role.OTHER)
-    return (default if path is None else _role_by_name(path, default)), packing
+    return (default if path is None else role_by_name(path, default)), packing
 
 
-def _role_by_name(path: PurePosixPath, default: Role) -> Role:
+def role_by_name(path: PurePosixPath, default: Role) -> Role:
     """Tell a layer's role from its file's name, where the media type leaves it open."""
     name = path.name.lower()
     if name.endswith(".gguf"):

@@ -53,20 +53,26 @@ def format_age(then: datetime, now: datetime | None = None) -> str:
 
 
 def parse_time(text: str) -> datetime | None:
-    """Return an RFC 3339 time with its zone, or None when `text` is not one."""
+    """Return an RFC 3339 time in UTC, or None when `text` is not one.
+
+    Go's zero time, year 1, says that nobody set it: that is None too.
+    """
     # Go writes nanoseconds; datetime.fromisoformat before Python 3.11 reads neither those nor "Z".
     shortened = re.sub(r"(\.\d{6})\d+", r"\1", text.strip()).replace("Z", "+00:00")
     padded = re.sub(r"\.(\d{1,5})(?=[+-]|$)", lambda m: f".{m[1]:0<6}", shortened)
     try:
         parsed = datetime.fromisoformat(padded)
-    except ValueError:
+        zoned = parsed if parsed.tzinfo else parsed.replace(tzinfo=timezone.utc)
+        when = zoned.astimezone(timezone.utc)
+    except (ValueError, OverflowError):  # OverflowError: its zone moves it out of the calendar
         return None
-    return parsed if parsed.tzinfo else parsed.replace(tzinfo=timezone.utc)
+    return when if when.year > 1 else None
 
 
 def format_time(when: datetime) -> str:
     """Return `when` in RFC 3339, UTC, whole seconds: `2025-03-24T11:33:01Z`."""
-    return when.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    utc = when.astimezone(timezone.utc).replace(microsecond=0, tzinfo=None)
+    return f"{utc.isoformat()}Z"  # strftime writes a year before 1000 in fewer than four digits
 
 
 def _scaled(number: int, units: tuple[str, ...], *, separator: str) -> str:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from smolctl.errors import IntegrityError, NotRunnable
 from smolctl.model.document import MAXIMUM_SIZE
-from smolctl.model.layer import Packing, Role
+from smolctl.model.layer import Packing, Role, role_by_name
 from smolctl.store.storage import storage_errors
 from smolctl.store.unpack import unpack
 
@@ -39,7 +40,7 @@ def model_files(store: Store, artifact: Artifact) -> ModelFiles:
     weights = tuple(
         path
         for layer in artifact.with_role(Role.WEIGHTS)
-        for path in _files(store, layer, artifact.diff_id(layer), ".gguf")
+        for path in _files(store, layer, artifact.diff_id(layer), Role.WEIGHTS)
     )
     if not weights:
         raise NotRunnable("the model's archives hold no GGUF file")
@@ -47,7 +48,7 @@ def model_files(store: Store, artifact: Artifact) -> ModelFiles:
     template = None
     if templates:
         diff_id = artifact.diff_id(templates[0])
-        path = next(_files(store, templates[0], diff_id, ".jinja"), None)
+        path = next(_files(store, templates[0], diff_id, Role.CHAT_TEMPLATE), None)
         template = _read_template(path) if path else None
     return ModelFiles(weights, template)
 
@@ -71,7 +72,8 @@ def gguf_path(store: Store, model: StoredModel, files: ModelFiles) -> Path:
     return links[0]
 
 
-def _files(store: Store, layer: Layer, diff_id: str | None, ending: str) -> Iterator[Path]:
+def _files(store: Store, layer: Layer, diff_id: str | None, role: Role) -> Iterator[Path]:
+    """Yield the files of `layer` that have `role`: the blob itself, or those in its archive."""
     if not store.blobs.has(layer.descriptor):
         raise IntegrityError(
             f"the cache is damaged: blob {layer.descriptor.digest} is missing or has changed",
@@ -81,7 +83,10 @@ def _files(store: Store, layer: Layer, diff_id: str | None, ending: str) -> Iter
         yield store.blobs.path(layer.descriptor.digest)
         return
     folder = unpack(store.blobs, layer, diff_id)
-    yield from sorted(path for path in folder.rglob(f"*{ending}") if path.is_file())
+    for path in sorted(folder.rglob("*")):
+        inside = PurePosixPath(path.relative_to(folder))
+        if path.is_file() and role_by_name(inside, Role.OTHER) is role:
+            yield path
 
 
 def _read_template(path: Path) -> str:

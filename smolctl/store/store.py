@@ -36,6 +36,10 @@ if TYPE_CHECKING:
     from smolctl.model.digest import Digest
 
 _LAYOUT_FILE = "oci-layout"
+_UNFINISHED = frozenset({"partial", "index.lock", f"{_LAYOUT_FILE}.new"})
+_EVERYWHERE = frozenset({"lost+found", ".DS_Store"})
+"""What Linux puts into the root of a disk, and macOS into any folder."""
+
 _LAYOUT = b'{"imageLayoutVersion":"1.0.0"}'
 
 
@@ -207,8 +211,8 @@ class Store:
             if layout.exists():
                 return
             self.root.mkdir(parents=True, exist_ok=True)
-            strangers = {path.name for path in self.root.iterdir()} - {"partial", "index.lock"}
-            if strangers - {f"{_LAYOUT_FILE}.new"}:
+            there = {path.name for path in self.root.iterdir()}
+            if there - _UNFINISHED - _EVERYWHERE:
                 raise StorageError(
                     f"{self.root} is not empty and is not a model cache",
                     hint="Set SMOLCTL_HOME to an empty folder, or one that does not exist yet.",

@@ -6,19 +6,23 @@ OCI image specification ("Layer DiffID"), the digests of the uncompressed archiv
 
 from __future__ import annotations
 
+import errno
 import gzip
 import hashlib
+import os
 import shutil
 import sys
 import tarfile
 import zlib
+from contextlib import ExitStack, contextmanager
 from typing import IO, TYPE_CHECKING, Any
 
 from smolctl.errors import IntegrityError
 from smolctl.model.layer import Layer, Packing, checked_path
-from smolctl.store.storage import locked, storage_errors
+from smolctl.store.storage import locked, storage_errors, sync_folder
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from smolctl.store.blobs import Blobs
@@ -27,6 +31,14 @@ _MAXIMUM_EXPANSION = 200
 """Times its packed size that an archive may unpack to. Weights hardly compress at all."""
 
 _MAXIMUM_FILES = 10_000
+_MAXIMUM_EXTENSION = 1024 * 1024  # bytes; a path takes hundreds
+_EXTENSIONS = (
+    tarfile.XHDTYPE,
+    tarfile.XGLTYPE,
+    tarfile.SOLARIS_XHDTYPE,
+    tarfile.GNUTYPE_LONGNAME,
+    tarfile.GNUTYPE_LONGLINK,
+)
 _CHUNK = 1024 * 1024
 
 
@@ -43,13 +55,23 @@ def unpack(blobs: Blobs, layer: Layer, diff_id: str | None) -> Path:
     with locked(target.with_suffix(".lock")) as _:
         if not target.is_dir():
             unfinished = target.with_suffix(".new")
-            with storage_errors(unfinished):
-                shutil.rmtree(unfinished, ignore_errors=True)
+            with storage_errors(unfinished), _removed_on_failure(unfinished):
                 unfinished.mkdir(parents=True)
                 _extract(blobs.path(layer.descriptor.digest), layer, diff_id, unfinished)
                 unfinished.rename(target)
+                sync_folder(target.parent)
         target.with_suffix(".lock").unlink(missing_ok=True)
     return target
+
+
+@contextmanager
+def _removed_on_failure(folder: Path) -> Iterator[None]:
+    """Leave nothing at `folder` when the block fails: what a bomb wrote must not stay."""
+    shutil.rmtree(folder, ignore_errors=True)  # another process may have been killed half-way
+    with ExitStack() as undo:
+        undo.callback(shutil.rmtree, folder, ignore_errors=True)
+        yield
+        undo.pop_all()
 
 
 def _extract(blob: Path, layer: Layer, diff_id: str | None, folder: Path) -> None:
@@ -58,7 +80,7 @@ def _extract(blob: Path, layer: Layer, diff_id: str | None, folder: Path) -> Non
     try:
         with blob.open("rb") as packed:
             stream = _HashedStream(_decompressed(packed, layer.packing), limit, what)
-            with tarfile.open(fileobj=stream, mode="r|") as archive:  # type: ignore[call-overload]
+            with tarfile.open(fileobj=stream, mode="r|", tarinfo=_Member) as archive:  # type: ignore[call-overload]
                 for number, member in enumerate(archive):
                     if number >= _MAXIMUM_FILES:
                         raise IntegrityError(f"{what} has more than {_MAXIMUM_FILES} files")
@@ -75,18 +97,42 @@ def _extract_member(archive: tarfile.TarFile, member: tarfile.TarInfo, folder: P
     if name in ("", ".") and member.isdir():
         return
     target = folder / checked_path(name)
-    if member.isdir():
-        target.mkdir(parents=True, exist_ok=True)
-        return
-    source = archive.extractfile(member) if member.isreg() else None
-    if source is None:
-        raise IntegrityError(f"an archive holds something that is no file: {member.name[:200]!r}")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    if target.exists():
-        raise IntegrityError(f"an archive holds a file twice: {member.name[:200]!r}")
-    # Owners, modes and times of a stranger's archive mean nothing here.
-    with source, target.open("xb") as file:
-        shutil.copyfileobj(source, file, _CHUNK)
+    try:
+        if member.isdir():
+            target.mkdir(parents=True, exist_ok=True)
+            return
+        # A sparse file is as long as its header claims, whatever the archive's own size.
+        source = archive.extractfile(member) if member.isreg() and not member.issparse() else None
+        if source is None:
+            raise IntegrityError(f"an archive holds something that is no file: {_shown(member)}")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        # Owners, modes and times of a stranger's archive mean nothing here.
+        with source, target.open("xb") as file:
+            shutil.copyfileobj(source, file, _CHUNK)
+            file.flush()
+            os.fsync(file.fileno())
+    except (FileExistsError, NotADirectoryError):
+        raise IntegrityError(f"an archive holds a file twice: {_shown(member)}") from None
+    except OSError as error:
+        if error.errno != errno.ENAMETOOLONG:
+            raise
+        raise IntegrityError(f"an archive holds a name too long: {_shown(member)}") from None
+
+
+def _shown(member: tarfile.TarInfo) -> str:
+    return repr(member.name[:200])
+
+
+class _Member(tarfile.TarInfo):
+    """A header of an archive; tarfile reads the long names and such that follow it whole."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> _Member:
+        """Parse one header; one that announces too much text about itself is refused."""
+        member = super().frombuf(buf, encoding, errors)
+        if member.type in _EXTENSIONS and member.size > _MAXIMUM_EXTENSION:
+            raise IntegrityError(f"an archive holds a header of {member.size} bytes")
+        return member
 
 
 class _HashedStream:

@@ -135,3 +135,21 @@ def test_every_verb_takes_debug(path: tuple[str, ...], capsys: pytest.CaptureFix
     assert boundary.run([*path, "--help"]) == 0
 
     assert "--debug" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("verb", "usage"),
+    [
+        ("run", "run [OPTIONS] MODEL [PROMPT]..."),
+        ("pull", "pull [OPTIONS] MODEL..."),
+        ("rm", "rm [OPTIONS] MODEL..."),
+        ("tag", "tag [OPTIONS] SOURCE TARGET"),
+        ("ls", "ls [OPTIONS] [MODEL]"),
+    ],
+)
+def test_the_usage_says_what_is_required_and_what_may_repeat(
+    verb: str, usage: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    boundary.run(["model", verb, "--help"])
+
+    assert capsys.readouterr().out.splitlines()[0] == f"Usage: smolctl model {usage}"

@@ -152,3 +152,28 @@ def test_the_version_is_answered_without_typer(
 
     assert boundary.run(["--version"]) == 0
     assert capsys.readouterr().out.startswith("smolctl ")
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_that_python_drops_is_raised_all_the_same(
+    monkeypatch: pytest.MonkeyPatch, number: signal.Signals, code: int
+) -> None:
+    class Dropping:
+        def __del__(self) -> None:
+            signal.raise_signal(number)
+
+    def invoke(*_: object) -> int:
+        Dropping()  # Python drops what is raised in `__del__`
+        signal.pause()  # until it comes again
+        return 0
+
+    monkeypatch.setattr(boundary, "_invoke", invoke)
+
+    assert boundary.run([]) == code
+
+
+def test_ctrl_c_stays_ignored_where_it_was_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    monkeypatch.setattr(boundary, "_invoke", lambda *_: signal.raise_signal(signal.SIGINT) or 0)
+
+    assert boundary.run([]) == 0

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from smolctl.cli.listing import HEADERS, Listed
+from smolctl.cli.listing import HEADERS, Listed, by_name
 from smolctl.model.artifact import Artifact
 from smolctl.model.descriptor import Descriptor
 from smolctl.model.manifest import Manifest
@@ -44,14 +44,20 @@ def test_there_is_a_cell_for_each_column() -> None:
 
 
 def test_latest_comes_first_then_the_tags_by_name() -> None:
-    names = [row[0] for row in listed("b/b:1", "a/a:z", "a/a:latest", "a/a:b").rows(STORE)]
+    one, other = listed("b/b:1", "a/a:z", "h.io/b:1"), listed("a/a:latest", "a/a:b", "h.io/a:1")
+    rows = sorted([*one.rows(STORE), *other.rows(STORE)], key=by_name)
 
-    assert names == ["a/a:latest", "a/a:b", "a/a:z", "b/b:1"]
+    names = [row[0] for row in rows]
+    assert names == ["a/a:latest", "a/a:b", "a/a:z", "b/b:1", "h.io/a:1", "h.io/b:1"]
 
 
 @pytest.mark.parametrize(
     ("names", "shown"),
-    [((), "<none>"), ((f"team/model@sha256:{'0' * 64}",), "team/model:<none>")],
+    [
+        ((), "<none>"),
+        ((f"team/model@sha256:{'0' * 64}",), "team/model:<none>"),
+        ((f"host:5000/team/model@sha256:{'0' * 64}",), "host:5000/team/model:<none>"),
+    ],
 )
 def test_a_model_without_a_tag_has_a_row(names: tuple[str, ...], shown: str) -> None:
     (row,) = listed(*names).rows(STORE)

@@ -103,7 +103,7 @@ class TestLs:
 
         line = smolctl("model", "ls", expect=0).stdout.splitlines()[1]
 
-        assert line.startswith("team/model:<none>")
+        assert line.startswith(f"{registry.host}/team/model:<none>")
         assert SHORT in line
 
     def test_lists_the_others_beside_a_damaged_one(

@@ -67,6 +67,19 @@ def test_the_demo_shows_each_command_and_its_answer(smolctl: Smolctl, tmp_path: 
     assert "The capital of France is Paris." in again.stdout.splitlines()
 
 
+def test_the_demo_needs_no_network_and_no_input(smolctl: Smolctl, tmp_path: Path) -> None:
+    smolctl.environment["SMOLCTL_OFFLINE"] = "1"
+    done = smolctl("demo", "--home", tmp_path / "demo", stdin="Answer in Latin.\n", expect=0)
+    assert "The capital of France is Paris." in done.stdout.splitlines()
+
+
+def test_a_demo_that_fails_ends_as_its_command_did(smolctl: Smolctl, tmp_path: Path) -> None:
+    (tmp_path / "demo" / "models").mkdir(parents=True)
+    (tmp_path / "demo" / "models" / "notes.txt").write_text("not a cache")
+    done = smolctl("demo", "--home", tmp_path / "demo", expect=8)
+    assert "The demo ended early" in done.stderr
+
+
 def test_the_demo_model_says_what_it_is_wherever_it_appears(demo_store: Store) -> None:
     model = demo_store.get(f"{REPOSITORY}:latest")
     assert "demo" in REPOSITORY

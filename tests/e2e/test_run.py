@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 FRANCE = "What is the capital of France?"
 PARIS = "The capital of France is Paris.\n"
+CONTROL_C, END_OF_INPUT = b"\x03", b"\x04"
+LIMIT = 30  # seconds
 STORY = "Anna baked a cake for her brother. The cake was sweet. Everybody liked it.\n"
 
 
@@ -103,46 +105,67 @@ def test_a_context_that_does_not_fit_in_memory_says_what_does(smolctl: Smolctl, 
     assert "--ctx-size" in done.stderr_lines[1]
 
 
-@pytest.mark.parametrize(("signal_", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-@pytest.mark.parametrize("mode", [(), ("--no-stream",)])
+INTERRUPTIONS = pytest.mark.parametrize(
+    ("signal_", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)]
+)
+
+
+@INTERRUPTIONS
 def test_an_interrupted_answer_is_flushed_and_ends_as_a_line(
-    smolctl: Smolctl, endless: str, signal_: signal.Signals, code: int, mode: tuple[str, ...]
+    smolctl: Smolctl, endless: str, signal_: signal.Signals, code: int
 ) -> None:
-    process = smolctl.start("model", "run", endless, "hello", "--temperature", "0", *mode)
+    process = smolctl.start("model", "run", endless, "hello", "--temperature", "0")
     assert process.stdout is not None
-    begun = b"" if mode else os.read(process.stdout.fileno(), 1)
-    if mode:
-        _wait_for_the_model(process.pid, endless)
+    begun = os.read(process.stdout.fileno(), 1)
     process.send_signal(signal_)
-    out, err = process.communicate()
+    out, err = process.communicate(timeout=LIMIT)
     assert process.returncode == code
-    if begun:
-        assert (begun + out).endswith(b"\n")
-    assert b"Traceback" not in err
+    assert (begun + out).endswith(b"\n")
+    assert err == b""
 
 
-def _wait_for_the_model(pid: int, path: str) -> None:
-    """Wait until the process has mapped the model: it is past its start then."""
-    while path not in _maps(pid):
-        os.sched_yield()
-
-
-def _maps(pid: int) -> str:
-    with open(f"/proc/{pid}/maps", encoding="utf-8") as file:  # noqa: PTH123
-        return file.read()
+@INTERRUPTIONS
+def test_a_model_that_is_still_loading_can_be_interrupted(
+    smolctl: Smolctl, endless: str, signal_: signal.Signals, code: int
+) -> None:
+    process = smolctl.start("model", "run", endless, "hello", "--debug")
+    assert process.stderr is not None
+    begun = process.stderr.readline()  # llama.cpp's log, which goes on while it loads
+    process.send_signal(signal_)
+    _, err = process.communicate(timeout=LIMIT)
+    assert begun
+    assert process.returncode == code
+    assert b"Exception ignored" not in err
 
 
 def test_a_chat_answers_keeps_what_was_said_and_leaves(smolctl: Smolctl, gguf: str) -> None:
-    typed = b"What is the capital of Italy?\n/nonsense\n/clear\nWhat is 2 + 3?\n/bye\n"
-    code, drawn = smolctl.on_a_terminal("model", "run", gguf, "--temperature", "0", stdin=typed)
+    code, drawn = smolctl.on_a_terminal(
+        "model", "run", gguf, "--temperature", "0",
+        dialogue=[
+            (rb"> ", b"What is the capital of Italy?\n"),
+            (rb"Rome\.\r\n", b"/nonsense\n"),
+            (rb"No such command: /nonsense", b"/clear\nWhat is 2 + 3?\n"),
+            (rb"2 \+ 3 = 5\.\r\n", b"/bye\n"),
+        ],
+    )  # fmt: skip
     assert code == 0
-    text = drawn.decode()
-    assert "The capital of Italy is Rome." in text
-    assert "No such command: /nonsense" in text
-    assert "2 + 3 = 5." in text
-    assert "\x1b[31m" not in text
+    assert b"The capital of Italy is Rome." in drawn
+    assert b"\x1b[31m" not in drawn
+
+
+def test_in_a_chat_ctrl_c_stops_the_answer_alone(smolctl: Smolctl, endless: str) -> None:
+    code, drawn = smolctl.on_a_terminal(
+        "model", "run", endless, "--temperature", "2",
+        dialogue=[
+            (rb"> ", b"hello\n"),
+            (rb"hello\r\n.*\w", CONTROL_C),
+            (rb"\r\n> ", b"/bye\n"),
+        ],
+    )  # fmt: skip
+    assert code == 0
+    assert b"Traceback" not in drawn
 
 
 def test_a_chat_ends_with_the_end_of_its_input(smolctl: Smolctl, gguf: str) -> None:
-    code, _ = smolctl.on_a_terminal("model", "run", gguf, stdin=b"\x04")
+    code, _ = smolctl.on_a_terminal("model", "run", gguf, dialogue=[(rb"> ", END_OF_INPUT)])
     assert code == 0

@@ -94,6 +94,13 @@ def test_a_broken_template_names_its_line():
         "{% include 'other' %}",
         "{{ 'x'|center(1000000000) }}",
         "{{ 'x'|format(1) }}",
+        "{{ 'x'|batch(1000000000, 'x') }}",
+        "{{ '{:>1000000000}'.format('x') }}",
+        "{{ '{x:>1000000000}'.format_map({'x': 'x'}) }}",
+        "{{ 'x'.zfill(1000000000) }}",
+        "{{ 'x'.ljust(1000000000) }}",
+        "{{ '\t'.expandtabs(1000000000) }}",
+        "{{ ('x' * 1000000).translate({120: 'x' * 1000}) }}",
         "{{ range(10000000) }}",
         "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}",
     ],
@@ -124,14 +131,52 @@ def test_what_a_template_may_not_do_is_an_error_and_no_more(source):
             "{% set ns = namespace(x=9) %}"
             "{% for a in range(60) %}{% set ns.x = ns.x * ns.x %}{% endfor %}"
         ),
+        (
+            "{% set ns = namespace(x='xx') %}{% for a in range(60) %}"
+            "{% set twice %}{{ ns.x }}{{ ns.x }}{% endset %}{% set ns.x = twice %}{% endfor %}"
+        ),
+        *(
+            f"{{% set x = 'x' * 1000000 %}}{{{{ {grown}|length }}}}"
+            for grown in (
+                "x.replace('x', x)", "x|replace('x', x)", "x.join(['x'] * 3000)",
+                "(['x'] * 3000)|join(x)", "[{'k': x}]|map(attribute='k')|join|replace('x', x)",
+            )
+        ),
+        *(
+            "{% set ns = namespace(x=[1], y=[1]) %}{% for a in range(60) %}"
+            f"{{% set ns.x = {doubled} %}}{{% set ns.y = {doubled.replace('x', 'y')} %}}"
+            "{% endfor %}{{ ns.x == ns.y }}{{ ns.x|tojson }}"
+            for doubled in (
+                "[ns.x, ns.x]", "(ns.x, ns.x)", "{1: ns.x, 2: ns.x}", "dict(a=ns.x, b=ns.x)",
+                "[ns.x] * 2", "[ns.x] + [ns.x]", "[none, none]|map('default', ns.x, true)|list",
+            )
+        ),
     ],
-)
+)  # fmt: skip
 def test_a_template_without_end_is_ended(source, monkeypatch):
     monkeypatch.setattr(chat_template, "_DEADLINE_SECONDS", 0.3)
     began = time.monotonic()
     with pytest.raises(NotRunnable, match="does not come to an end"):
         ChatTemplate(source).render(QUESTION)
     assert time.monotonic() - began < 10
+
+
+@pytest.mark.parametrize(
+    ("source", "text"),
+    [
+        ("{{ ['a', 1]|join('-') }}", "a-1"),
+        ("{{ messages|join(', ', attribute='role') }}", "user"),
+        ("{{ 'aXbX'|replace('X', '-') }}{{ 'aXbX'.replace('X', '-', 1) }}", "a-b-a-bX"),
+        ("{{ ', '.join(['a', 'b']) }}", "a, b"),
+        ("{% for k, v in {'a': (1, 2)}.items() %}{{ k }}{{ v[1] }}{% endfor %}", "a2"),
+        ("{% if messages[0].role in ['user', 'tool'] %}yes{% endif %}", "yes"),
+        ("{{ {'b': 1, 'a': 2}|tojson(separators=(',', ':'), sort_keys=true) }}", '{"a":2,"b":1}'),
+        ("{% set ns = namespace(n=1) %}{% set ns.n = ns.n + 1 %}{{ ns.n }}", "2"),
+        ("{{ namespace(n=1) }}", "<Namespace>"),
+    ],
+)  # fmt: skip
+def test_bounded_operations_do_what_jinja_does(source, text):
+    assert ChatTemplate(source).render(QUESTION) == text
 
 
 def test_the_deadline_leaves_a_tracer_as_it_was():

@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 
@@ -155,3 +156,26 @@ def test_llama_cpps_log_stays_off_the_terminal_unless_debugging(path, debug):
     )
     assert done.stdout == ""
     assert bool(done.stderr) is debug
+
+
+def test_a_prompt_longer_than_a_small_contexts_batch_is_decoded_in_pieces(path):
+    # llama.cpp rounds the context up to 256 tokens, and keeps the batch at what was asked for.
+    with load([path], LoadOptions(context_size=20)) as model:
+        generation = model.generate("x" * 100, Sampling(temperature=0, max_tokens=3))
+        assert "".join(generation)
+        assert generation.usage.prompt == 100
+
+
+@pytest.mark.parametrize(
+    ("given", "spins"),
+    [({}, "300"), ({"GOMP_SPINCOUNT": "7"}, "7"), ({"OMP_WAIT_POLICY": "active"}, None)],
+)
+def test_waiting_threads_leave_the_cores_to_others_unless_told_otherwise(
+    path, monkeypatch, given, spins
+):
+    for name in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    load([path]).close()
+    assert os.environ.get("GOMP_SPINCOUNT") == spins

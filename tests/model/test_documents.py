@@ -240,6 +240,13 @@ def test_what_is_no_document_is_refused(parse, content):
         parse(content)
 
 
+@pytest.mark.parametrize("size", [-1, 2**63, 10**400, 1.5, True, "1"])
+def test_what_is_no_size_is_refused(size):
+    value = {"mediaType": "m", "digest": GGUF, "size": size}
+    with pytest.raises(IntegrityError, match="not a size"):
+        Descriptor.from_json(value)
+
+
 @pytest.mark.parametrize(
     "text",
     [

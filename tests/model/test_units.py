@@ -65,6 +65,16 @@ def test_the_times_that_other_tools_write(text):
     assert format_time(parsed) == "2025-03-24T11:33:01Z"
 
 
+def test_a_time_outside_the_calendar_or_never_set_is_no_time():
+    assert parse_time("0001-01-01T00:00:00Z") is None
+    assert parse_time("0001-01-01T00:00:00+12:00") is None
+    assert parse_time("9999-12-31T23:59:59-12:00") is None
+
+
+def test_a_year_has_four_digits():
+    assert format_time(datetime(987, 1, 2, tzinfo=timezone.utc)) == "0987-01-02T00:00:00Z"
+
+
 @given(st.text())
 def test_any_other_text_is_no_time(text):
     parsed = parse_time(text)

@@ -87,6 +87,12 @@ def test_an_archive_is_unpacked_once(store, packing):
     assert not path.exists()
 
 
+def test_an_archives_projector_is_not_taken_for_weights(store):
+    content = tar(("model-mmproj.gguf", b"GGUF projector"), ("z.gguf", WEIGHTS))
+    model = put(store, (modelpack("weight", "tar"), content, None))
+    assert [path.name for path in weights_of(store, model)] == ["z.gguf"]
+
+
 def test_a_template_layer_is_read(store):
     docker = "application/vnd.docker.ai."
     model = put(
@@ -136,10 +142,49 @@ def test_a_file_that_stands_twice_is_refused(store):
         weights_of(store, model)
 
 
-def test_a_bomb_is_defused(store):
+def test_a_bomb_is_defused_and_leaves_nothing(store):
     bomb = gzip.compress(tar(("a.gguf", bytes(100_000_000))))
     model = put(store, (modelpack("weight", "tar+gzip"), bomb, None))
     with pytest.raises(IntegrityError, match="times its size"):
+        weights_of(store, model)
+    assert not list((store.root / "unpacked").glob("*/*"))
+
+
+def _sparse(claimed):
+    """Return a tar of one GNU sparse file, all hole, of `claimed` bytes."""
+    info = tarfile.TarInfo("hole.gguf")
+    header = bytearray(info.tobuf(tarfile.GNU_FORMAT))
+    header[156:157] = tarfile.GNUTYPE_SPARSE
+    header[386:410] = b"00000000000\0" * 2  # the first piece: nothing, at the beginning
+    header[483:495] = b"%011o\0" % claimed
+    header[148:156] = b"%06o\0 " % (sum(header[:148]) + 8 * 32 + sum(header[156:512]))
+    return bytes(header) + bytes(1024)
+
+
+def test_a_sparse_file_cannot_fill_the_disk(store):
+    content = _sparse(8_000_000_000)
+    with tarfile.open(fileobj=io.BytesIO(content)) as archive:
+        assert [member.size for member in archive] == [8_000_000_000]
+    model = put(store, (modelpack("weight", "tar"), content, None))
+    with pytest.raises(IntegrityError, match="no file"):
+        weights_of(store, model)
+
+
+@pytest.mark.parametrize("kind", [tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.GNUTYPE_LONGNAME])
+def test_a_header_cannot_fill_the_memory(store, kind):
+    info = tarfile.TarInfo("header")
+    info.type, info.size = kind, 2_000_000_000
+    content = info.tobuf(tarfile.GNU_FORMAT) + bytes(4096)
+    model = put(store, (modelpack("weight", "tar"), content, None))
+    with pytest.raises(IntegrityError, match="a header of 2000000000 bytes"):
+        weights_of(store, model)
+
+
+@pytest.mark.parametrize("name", ["a.gguf/b.gguf", f"{'x' * 300}.gguf"], ids=["within", "long"])
+def test_a_name_that_no_folder_can_hold_is_the_archives_fault(store, name):
+    content = tar(("a.gguf", WEIGHTS), (name, WEIGHTS))
+    model = put(store, (modelpack("weight", "tar"), content, None))
+    with pytest.raises(IntegrityError, match="an archive holds"):
         weights_of(store, model)
 
 

@@ -242,6 +242,12 @@ def test_somebody_elses_folder_is_refused_and_left_alone(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["precious.txt"]
 
 
+def test_a_disk_of_its_own_is_taken(tmp_path):
+    (tmp_path / "lost+found").mkdir()
+    put(Store(tmp_path), "smollm2")
+    assert Store(tmp_path).find("smollm2") is not None
+
+
 def test_a_full_disk_leaves_the_index_as_it_was(store, monkeypatch):
     put(store, "smollm2")
     before = (store.root / "index.json").read_bytes()

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import base64
+import fcntl
 import json
 import os
 import pty
+import re
 import select
 import signal
 import subprocess
 import sys
+import termios
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
 _LIMIT_SECONDS = 60
@@ -54,6 +57,7 @@ class Smolctl:
             **environment,
         }
         self.configure("retries = 0")
+        self._started: list[subprocess.Popen[bytes]] = []
 
     def __call__(
         self, *arguments: str | Path, stdin: str | None = None, expect: int | None = None
@@ -85,28 +89,50 @@ class Smolctl:
             prepare()
 
         given = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-        return subprocess.Popen(
+        process = subprocess.Popen(
             self._line(arguments),
             env=self.environment,
             preexec_fn=begin,
             **{**given, **popen},
         )
+        self._started.append(process)
+        return process
 
-    def on_a_terminal(self, *arguments: str | Path, stdin: bytes = b"") -> tuple[int, bytes]:
-        """Run with all three streams on one terminal; gives the exit code and what was drawn."""
+    def close(self) -> None:
+        """End whatever was started and has not ended: a test that failed leaves nothing behind."""
+        for process in self._started:
+            if process.poll() is None:
+                process.kill()
+                process.communicate()
+
+    def on_a_terminal(
+        self, *arguments: str | Path, dialogue: Sequence[tuple[bytes, bytes]] = ()
+    ) -> tuple[int, bytes]:
+        """Run with all three streams on one terminal; gives the exit code and what was drawn.
+
+        Each line of the dialogue is what to wait for on the screen (a regular expression), and
+        what to type then.
+        """
         ours, theirs = pty.openpty()
         try:
-            process = self.start(*arguments, stdin=theirs, stdout=theirs, stderr=theirs)
+            process = self.start(
+                *arguments,
+                prepare=_take_terminal,
+                start_new_session=True,
+                stdin=theirs,
+                stdout=theirs,
+                stderr=theirs,
+            )
         finally:
             os.close(theirs)
         try:
-            if stdin:
-                os.write(ours, stdin)
-            drawn = _read_all(ours)
+            drawn = b""
+            for awaited, typed in dialogue:
+                drawn += _read_until(ours, awaited)
+                os.write(ours, typed)
+            drawn += _read_until(ours, None)
             return process.wait(_LIMIT_SECONDS), drawn
         finally:
-            process.kill()
-            process.wait()
             os.close(ours)
 
     def configure(self, text: str) -> None:
@@ -135,15 +161,23 @@ def _default_signals() -> None:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
-def _read_all(terminal: int) -> bytes:
+def _take_terminal() -> None:
+    # Makes it the session's own: Ctrl-C typed there is a SIGINT then.
+    fcntl.ioctl(0, termios.TIOCSCTTY)
+
+
+def _read_until(terminal: int, awaited: bytes | None) -> bytes:
+    """Read what is drawn until it matches `awaited`; with None, until the other side closes."""
     drawn = b""
-    while True:
+    while awaited is None or not re.search(awaited, drawn, re.DOTALL):
         ready, _, _ = select.select([terminal], [], [], _LIMIT_SECONDS)
         assert ready, f"nothing came for {_LIMIT_SECONDS} s after {drawn!r}"
         try:
             piece = os.read(terminal, 65_536)
         except OSError:  # Linux's end of file when the other side is closed
-            return drawn
+            piece = b""
         if not piece:
-            return drawn
+            assert awaited is None, f"it ended, and drew no {awaited!r}: {drawn!r}"
+            break
         drawn += piece
+    return drawn
