@@ -114,10 +114,12 @@ class Invocation:
                 return found
             raise ModelNotFound(f"no model here has the ID {name}")
         if policy is PullPolicy.never or self.offline:
-            reason = "--offline" if self.offline else "--pull never"
+            familiar = self.store.familiar(reference)
+            kept = ", and --offline says not to fetch it" if self.offline else ""
             raise ModelNotFound(
-                f"{self.store.familiar(reference)} is not here, and {reason} says not to fetch it",
-                hint="`smolctl model ls` lists the models that are here.",
+                f"{familiar} is not here{kept}",
+                hint=f"`smolctl model pull {familiar}` fetches it; `smolctl model ls` lists what is"
+                " here.",
             )
         if policy is PullPolicy.newer and found is not None:
             return self._newer(reference, found)

@@ -30,7 +30,8 @@ def local_models(incomplete: str) -> list[str]:
     from smolctl.store.store import Store
 
     try:
-        store = Store(Settings.from_environment(os.environ).home)
+        settings = Settings.from_environment(os.environ)
+        store = Store(settings.home, default_registry=parse_registry(settings.default_registry))
         names = [store.familiar(tag) for model in store.models() for tag in model.tags]
     except SmolctlError:
         return []  # a completion has nowhere to say what is wrong

@@ -142,7 +142,9 @@ def command(
 def _find(invocation: Invocation, model: str, pull: PullPolicy) -> Runnable:
     """Return what `model` means: a file when it looks like a path, else a model by its name."""
     path = Path(model).expanduser()
-    if model.startswith(("/", "./", "../", "~")) or (model.endswith(".gguf") and path.exists()):
+    is_path = model.startswith(("/", "./", "../", "~"))
+    # `model.gguf` is a file that is there or misspelled; `team/model.gguf` may be a repository.
+    if is_path or (model.endswith(".gguf") and (path.exists() or "/" not in model)):
         if not path.exists():
             raise ModelNotFound(f"no such file: {model}")
         return runnable_file(path)

@@ -215,6 +215,9 @@ class Transfer:
             self._finished(blob)
             return True
         with self._changed:
+            if self._stopping.is_set():
+                opened.close()
+                return True
             if blob not in self._elsewhere:
                 self._events.append(partial(self._progress.begin, blob, opened.resumed))
             self._open.append(Download(opened, self._options.part_size))
@@ -270,8 +273,7 @@ class Transfer:
         blob = self._unopened.popleft()
         if not self._try_open(blob):
             self._elsewhere.append(blob)
-            present = self._blobs.partial_size(blob)
-            self._events.append(partial(self._progress.begin, blob, present))
+            self._events.append(partial(self._progress.begin, blob, 0))
             self._notice(f"another smolctl is fetching {blob.digest.short}: waiting for it")
 
     def _receive_part(self, part: Part, connection: Connection) -> None:
@@ -286,7 +288,8 @@ class Transfer:
                 continue
             except RangeIgnored:
                 with self._changed:
-                    part.download.serves_ranges = False
+                    if part.source == part.download.source:
+                        part.download.serves_ranges = False
                 return
             except TransientFailure as failure:
                 if self._stopping.is_set():
