@@ -67,7 +67,7 @@ class TransferOptions:
     """
 
     connections: int = 8
-    part_size: int = 8 * _MEBIBYTE
+    part_size: int = 16 * _MEBIBYTE
     sync_every: int = 64 * _MEBIBYTE
     slow_after: float = 5.0
 
