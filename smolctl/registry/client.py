@@ -160,7 +160,7 @@ class RegistryClient(Registry):  # type: ignore[misc]  # oras ships without type
         """
         with self._retrying(lambda: self._request_manifest(reference, "HEAD")) as response:
             announced = self._announced_digest(response)
-        # The header is optional: where a registry leaves it out the body has to be hashed.
+        # The header is optional, and some registries know no HEAD: then the body has to be hashed.
         return announced or self.fetch_manifest(reference).descriptor.digest
 
     def open_blob(self, repository: str, blob: Descriptor, start: int, end: int) -> BlobStream:
@@ -320,7 +320,8 @@ class RegistryClient(Registry):  # type: ignore[misc]  # oras ships without type
                 f"{reference.familiar()} was not found on Docker Hub, or it is private",
                 hint="Check the spelling; for a private one, log in with `smolctl login`.",
             )
-        self._check(response, reference.familiar())
+        expected = (200, 405) if method == "HEAD" else (200,)
+        self._check(response, reference.familiar(), expected=expected)
         return response
 
     def _check_200_response(self, response: requests.Response) -> None:

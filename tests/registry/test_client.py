@@ -419,6 +419,16 @@ def test_nothing_listening_is_said_in_one_line(unused_tcp_port: int) -> None:
     assert "urllib3" not in caught.value.message
 
 
+def test_a_registry_that_knows_no_head_is_asked_for_the_manifest(registry: FaultyRegistry) -> None:
+    model = registry.publish("team/model", "v1", pack())
+    registry.spoil(
+        "/manifests/", lambda asked, good: error(405, "X") if asked.method == "HEAD" else good
+    )
+
+    with client_of(registry) as client:
+        assert str(client.resolve(named(registry))) == model.id
+
+
 def test_a_silent_registry_is_given_up_on(
     registry: FaultyRegistry,
 ) -> None:
