@@ -96,6 +96,7 @@ def path(tmp_path):
     return tmp_path / "journal"
 
 
+@settings(deadline=None)
 @given(BOOTS, STEPS, BOOTS)
 def test_it_is_believed_what_is_on_disk_or_was_written_under_this_boot(first, steps, boot):
     with journal_of(first, steps) as (path, history):
@@ -159,7 +160,7 @@ def test_a_fresh_one_forgets_the_old_one(path):
     assert not read_journal(path, BLOB, "monday").total
 
 
-@settings(max_examples=15)
+@settings(max_examples=15, deadline=None)
 @given(BOOTS, STEPS, BOOTS)
 def test_cut_anywhere_it_never_speaks_of_bytes_that_were_not_noted(first, steps, boot):
     with journal_of(first, steps) as (path, history):
@@ -174,7 +175,7 @@ def test_cut_anywhere_it_never_speaks_of_bytes_that_were_not_noted(first, steps,
                 assert is_within(read_journal(path, BLOB, boot), history.noted)
 
 
-@settings(max_examples=15)
+@settings(max_examples=15, deadline=None)
 @given(STEPS, st.data())
 def test_cut_anywhere_it_can_be_gone_on_with(steps, data):
     with journal_of("monday", steps) as (path, _):
@@ -199,6 +200,7 @@ def believed_of_damage(path, content, boot):
         return Extents()
 
 
+@settings(deadline=None)
 @given(BOOTS, STEPS, BOOTS, st.data())
 def test_one_byte_changed_never_makes_it_speak_of_more(first, steps, boot, data):
     with journal_of(first, steps) as (path, history):
@@ -233,6 +235,7 @@ def test_every_byte_counts(path):
                 read_journal(path, BLOB, "monday")
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_rubbish_is_no_journal(content):
     with tempfile.TemporaryDirectory() as folder:
