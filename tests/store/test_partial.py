@@ -16,6 +16,7 @@ from smolctl.model.digest import Digest
 from smolctl.store import partial as partial_module
 from smolctl.store.blobs import Blobs
 from smolctl.store.extents import Extent
+from smolctl.store.journal import Journal
 from smolctl.store.partial import PartialBlob, journal_path
 from tests.store.writer import BLOB, CHUNK, CONTENT, MEBIBYTE, SIZE, fill, killed_process
 from tests.support.small_disk import small_disk
@@ -134,7 +135,7 @@ class TestWriting:
         assert partial.write(0, CONTENT[:10] + WRONG[10:20] + CONTENT[20:30] + WRONG[30:35]) == 20
         assert partial.gaps() == [Extent(40, SIZE)]
         assert partial.written == 40
-        with path_of_open(partial).open("rb") as file:
+        with partial._path.open("rb") as file:
             assert file.read(40) == CONTENT[:40]
 
     def test_of_two_that_write_one_byte_at_once_the_first_wins(self, monkeypatch, partial):
@@ -154,7 +155,7 @@ class TestWriting:
         second.join()
 
         assert written == [CHUNK, 0]
-        with path_of_open(partial).open("rb") as file:
+        with partial._path.open("rb") as file:
             assert file.read(CHUNK) == CONTENT[:CHUNK]
 
     @pytest.mark.parametrize(
@@ -164,7 +165,7 @@ class TestWriting:
         with pytest.raises(IntegrityError, match="longer"):
             partial.write(offset, bytes(size))
         assert partial.written == 0
-        assert path_of_open(partial).stat().st_size == SIZE
+        assert partial._path.stat().st_size == SIZE
 
     def test_nothing_to_write_is_nothing(self, partial):
         assert partial.write(5, b"") == 0
@@ -180,7 +181,7 @@ class TestWriting:
 
     def test_a_file_that_somebody_cuts_short_is_no_blob(self, partial):
         fill(partial)
-        os.truncate(path_of_open(partial), 100)
+        os.truncate(partial._path, 100)
         with pytest.raises(StorageError, match="cut short"):
             partial.commit()
 
@@ -202,8 +203,63 @@ class TestWriting:
         assert peak < MEBIBYTE
 
 
-def path_of_open(partial):
-    return Path(f"/proc/self/fd/{partial._handle}")
+class TestTheDisk:
+    """What is on it before what: no test can take the power away, so the order is watched."""
+
+    @pytest.fixture
+    def steps(self, blobs, monkeypatch):
+        """The syncs, and what must come before or after one, as they happen."""
+        happened = []
+        replace, unlink = Path.replace, Path.unlink
+        append = Journal._append
+
+        def synced(handle):
+            happened.append(f"synced {names[os.fstat(handle).st_ino]}")
+
+        def told(journal, *lines):
+            append(journal, *lines)
+            happened.extend(f"noted {line.split()[0]}" for line in lines)
+
+        def named(path, target):
+            happened.append("renamed")
+            return replace(path, target)
+
+        def removed(path, **options):
+            happened.append(f"removed {names[path.stat().st_ino]}")
+            unlink(path, **options)
+
+        folder = blobs.path(BLOB.digest).parent
+        folder.mkdir(parents=True)
+        with blobs.open_partial(BLOB) as opened:
+            fill(opened)
+            path = path_of(blobs)
+            files = {"data": path, "journal": journal_path(path), "folder": folder}
+            names = {file.stat().st_ino: name for name, file in files.items()}
+            for name in ("fsync", "fdatasync"):
+                monkeypatch.setattr(os, name, synced)
+            monkeypatch.setattr(Journal, "_append", told)
+            monkeypatch.setattr(Path, "replace", named)
+            monkeypatch.setattr(Path, "unlink", removed)
+            yield opened, happened
+
+    def test_has_the_bytes_before_the_journal_vouches_for_them(self, steps):
+        opened, happened = steps
+        opened.sync()
+        assert happened == ["noted wrote", "synced data", "noted durable", "synced journal"]
+
+    def test_has_the_bytes_before_they_have_their_name(self, steps):
+        opened, happened = steps
+        opened.commit()
+        assert happened == ["synced data", "removed journal", "renamed", "synced folder"]
+
+    def test_has_no_journal_of_what_is_thrown_away(self, steps, monkeypatch):
+        opened, happened = steps
+        truncate = os.ftruncate
+        monkeypatch.setattr(
+            os, "ftruncate", lambda *to: (happened.append(f"cut to {to[1]}"), truncate(*to))
+        )
+        opened.restart()
+        assert happened == ["removed journal", "cut to 0", f"cut to {SIZE}"]
 
 
 class TestCommit:
@@ -323,7 +379,7 @@ class TestEnding:
         partial.restart()
 
         assert (partial.written, partial.resumed) == (0, 0)
-        assert path_of_open(partial).stat().st_blocks == 0
+        assert partial._path.stat().st_blocks == 0
         partial.close()
         assert in_partial(blobs) == []
 
@@ -369,7 +425,7 @@ class TestResuming:
         reboot()
         with blobs.open_partial(BLOB) as opened:
             assert opened.resumed == 0
-            assert path_of_open(opened).stat().st_blocks == 0
+            assert opened._path.stat().st_blocks == 0
         assert finish(blobs) == SIZE
 
     def test_a_sync_does_not_vouch_for_what_is_written_while_it_works(
@@ -416,7 +472,7 @@ class TestDamage:
         with blobs.open_partial(BLOB) as opened:
             assert opened.resumed == 0
             assert opened.gaps() == [(0, SIZE)]
-            assert path_of_open(opened).stat().st_blocks == 0
+            assert opened._path.stat().st_blocks == 0
         assert finish(blobs) == SIZE
 
     @pytest.mark.parametrize("position", [0, 100, -40, -2])
@@ -545,7 +601,7 @@ class TestFullDisk:
             raise StorageError("the disk is full")
 
         with blobs.open_partial(BLOB) as opened, monkeypatch.context() as patch:
-            patch.setattr(partial_module.Journal, "wrote", fail)
+            patch.setattr(Journal, "wrote", fail)
             with pytest.raises(StorageError):
                 fill(opened, 0, MEBIBYTE)
         assert finish(blobs) == SIZE - MEBIBYTE
@@ -675,8 +731,6 @@ def test_whatever_happens_to_it_it_becomes_the_blob(tmp_path_factory, steps):
         patch.setattr(partial_module, "_NOTED", 256)
         patch.setattr(partial_module, "_HASHED_AT_ONCE", 128)
         patch.setattr(partial_module, "boot_id", lambda: "boot-0")
-        for name in ("fsync", "fdatasync"):  # it is the test that takes what was not synced
-            patch.setattr(os, name, lambda _: None)
         life = Life(tmp_path_factory.mktemp("models"), patch)
         for name, *arguments in steps:
             getattr(life, name.replace(" ", "_"))(*arguments)
