@@ -16,12 +16,13 @@ journal only saves fetching again what is there.
 from __future__ import annotations
 
 import os
+import threading
 import uuid
 import zlib
 from collections import deque
 from typing import TYPE_CHECKING
 
-from smolctl.errors import IntegrityError
+from smolctl.errors import IntegrityError, StorageError
 from smolctl.store.extents import Extent, Extents
 from smolctl.store.storage import storage_errors
 
@@ -39,9 +40,10 @@ def boot_id() -> str:
     """Return a name for this run of the machine's kernel; a fresh one where there is none."""
     try:
         with open(_BOOT_ID, encoding="ascii") as file:  # noqa: PTH123
-            return file.read().strip()
+            name = file.read().strip()
     except (OSError, ValueError):
-        return str(uuid.uuid4())  # nothing is believed then but what is durable
+        name = ""
+    return name or str(uuid.uuid4())  # nothing is believed then but what is durable
 
 
 def read_journal(path: Path, blob: Descriptor, boot: str) -> Extents:
@@ -91,12 +93,17 @@ class Journal:
     def __init__(self, path: Path, blob: Descriptor, boot: str, *, fresh: bool) -> None:
         """Open the journal; `fresh` begins a new one. Raises `StorageError`."""
         self._path = path
+        self._appending = threading.Lock()
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
         with storage_errors(path):
             self._handle = os.open(path, flags | (os.O_TRUNC if fresh else 0), 0o644)
+        try:
             self._drop_unfinished_line()
-        lines = [_header(blob)] if fresh else []
-        self._append(*lines, f"boot {boot}")
+            lines = [_header(blob)] if fresh else []
+            self._append(*lines, f"boot {boot}")
+        except StorageError:
+            self.close()
+            raise
 
     def wrote(self, extent: Extent) -> None:
         """Note that the bytes of `extent` were written."""
@@ -119,14 +126,21 @@ class Journal:
 
     def _append(self, *lines: str) -> None:
         content = b"".join(_with_checksum(line.encode("ascii")) + b"\n" for line in lines)
-        with storage_errors(self._path):
-            # One write, which no other thread's can come between.
-            os.write(self._handle, content)
+        with self._appending, storage_errors(self._path):
+            length = self.length
+            try:
+                while content:
+                    content = content[os.write(self._handle, content) :]
+            except OSError:
+                # A full disk takes half a line, and the next would be damaged by it.
+                os.ftruncate(self._handle, length)
+                raise
 
     def _drop_unfinished_line(self) -> None:
-        content = self._path.read_bytes()
-        if content and not content.endswith(b"\n"):
-            os.truncate(self._path, content.rfind(b"\n") + 1)
+        with storage_errors(self._path):
+            content = self._path.read_bytes()
+            if content and not content.endswith(b"\n"):
+                os.ftruncate(self._handle, content.rfind(b"\n") + 1)
 
 
 def _header(blob: Descriptor) -> str:

@@ -44,7 +44,9 @@ class PartialBlob:
         self._path = path
         self._target = target
         self._handle = handle
+        self._is_ours = True  # what is at `path`: until it has its name, is removed, or let go
         self._lock = threading.Lock()
+        self._writing = threading.Lock()
         self._syncing = threading.Lock()
         self._journal: Journal | None = None
         self._unnoted: dict[int, int] = {}  # start of a run of bytes by its end
@@ -53,6 +55,8 @@ class PartialBlob:
         with storage_errors(path):
             found = self._find_what_is_there()
             if not found.total:
+                # The journal first: it must never speak of bytes that are thrown away.
+                self._forget_journal()
                 os.ftruncate(handle, 0)
             os.ftruncate(handle, blob.size)
         self._begin(found)
@@ -95,15 +99,18 @@ class PartialBlob:
                 f"blob {self.blob.digest} is longer than the {self.blob.size} bytes"
                 " its descriptor says"
             )
-        with self._lock:
-            gaps = self._extents.gaps(extent)
         view = memoryview(chunk)
-        for gap in gaps:
-            with storage_errors(self._path):
-                _write_at(self._handle, view[gap.start - offset : gap.end - offset], gap.start)
+        # One at a time, as in the kernel, which lets one write into a file: of two that bring the
+        # same bytes, the second must not write over what the first has, and may be hashed.
+        with self._writing:
             with self._lock:
-                self._extents.add(gap)
-                self._note(gap)
+                gaps = self._extents.gaps(extent)
+            for gap in gaps:
+                with storage_errors(self._path):
+                    _write_at(self._handle, view[gap.start - offset : gap.end - offset], gap.start)
+                with self._lock:
+                    self._extents.add(gap)
+                    self._note(gap)
         return sum(gap.size for gap in gaps)
 
     def hash_some(self) -> int:
@@ -126,7 +133,9 @@ class PartialBlob:
     def sync(self) -> None:
         """Make what is there durable, and have the journal say so. Returns when it is on disk."""
         with self._syncing:
-            journal = self._journal
+            with self._lock:
+                self._note_the_rest()
+                journal = self._journal
             if journal is None:
                 return
             noted = journal.length
@@ -164,13 +173,16 @@ class PartialBlob:
             self._forget_journal()
             self._target.parent.mkdir(parents=True, exist_ok=True)
             self._path.replace(self._target)
+            self._is_ours = False
             sync_folder(self._target.parent)
 
     def discard(self) -> None:
-        """Remove the file and its journal, and let go of the lock."""
+        """Remove the file and its journal, and let go of the lock. May be called twice."""
         with self._syncing, storage_errors(self._path):
-            self._forget_journal()
-            self._path.unlink(missing_ok=True)
+            if self._is_ours:
+                self._forget_journal()
+                self._path.unlink(missing_ok=True)
+                self._is_ours = False
         self.close()
 
     def close(self) -> None:
@@ -179,12 +191,14 @@ class PartialBlob:
             if self._handle < 0:
                 return
             try:
-                for end, start in self._unnoted.items():
-                    self._journal_to_write().wrote(Extent(start, end))
-                if not self._extents.total:
-                    self._path.unlink(missing_ok=True)
+                if self._is_ours:
+                    self._note_the_rest()
+                    if not self._extents.total:
+                        self._path.unlink(missing_ok=True)
             except (StorageError, OSError):
                 pass  # on a full disk, say: what is not noted is fetched again
+            self._is_ours = False
+            self._unnoted.clear()
             if self._journal is not None:
                 self._journal.close()
                 self._journal = None
@@ -214,10 +228,17 @@ class PartialBlob:
     def _note(self, extent: Extent) -> None:
         """Remember a run of bytes, and tell the journal when it has become long."""
         start = self._unnoted.pop(extent.start, extent.start)
+        self._unnoted[extent.end] = start
         if extent.end - start >= _NOTED:
-            self._journal_to_write().wrote(Extent(start, extent.end))
-        else:
-            self._unnoted[extent.end] = start
+            self._tell_journal(Extent(start, extent.end))
+
+    def _note_the_rest(self) -> None:
+        for end, start in list(self._unnoted.items()):
+            self._tell_journal(Extent(start, end))
+
+    def _tell_journal(self, run: Extent) -> None:
+        self._journal_to_write().wrote(run)
+        del self._unnoted[run.end]  # only now: on a full disk it is tried again
 
     def _journal_to_write(self) -> Journal:
         """Open the journal when there is something to write: a small blob never needs one."""
