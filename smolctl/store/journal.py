@@ -49,7 +49,8 @@ def boot_id() -> str:
 def read_journal(path: Path, blob: Descriptor, boot: str) -> Extents:
     """Return the bytes of `blob` that the journal at `path` vouches for under the boot `boot`.
 
-    An unfinished last line is what a crash leaves, and is passed over. Raises `IntegrityError`
+    An unfinished last line is what a crash leaves, or zeros on some file systems, and is passed
+    over. Raises `IntegrityError`
     when anything else is wrong (the journal is damaged, or another blob's, and nothing in it can
     be trusted) and `FileNotFoundError` when there is none.
     """
@@ -57,7 +58,7 @@ def read_journal(path: Path, blob: Descriptor, boot: str) -> Extents:
         content = file.read(_MAXIMUM_SIZE + 1)
     if len(content) > _MAXIMUM_SIZE:
         raise IntegrityError(f"{path} is longer than any journal is")
-    first, *rest = content.split(b"\n")[:-1] or [b""]
+    first, *rest = content.rstrip(b"\0").split(b"\n")[:-1] or [b""]
     if _checked(first) != _header(blob):
         raise IntegrityError(f"{path} is not the journal of {blob.digest}")
     believed = Extents()

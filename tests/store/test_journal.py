@@ -200,6 +200,19 @@ def believed_of_damage(path, content, boot):
         return Extents()
 
 
+def test_zeros_at_its_end_are_what_a_power_loss_leaves_and_are_passed_over(path):
+    journal = Journal(path, BLOB, "monday", fresh=True)
+    journal.wrote(Extent(0, 10))
+    journal.durable(journal.length)
+    journal.close()
+    with path.open("ab") as file:
+        file.write(bytes(4096))
+
+    assert read_journal(path, BLOB, "tuesday") == Extents([Extent(0, 10)])
+    note(path, "tuesday", Extent(10, 20))
+    assert read_journal(path, BLOB, "tuesday") == Extents([Extent(0, 20)])
+
+
 @settings(deadline=None)
 @given(BOOTS, STEPS, BOOTS, st.data())
 def test_one_byte_changed_never_makes_it_speak_of_more(first, steps, boot, data):
