@@ -58,7 +58,7 @@ def read_journal(path: Path, blob: Descriptor, boot: str) -> Extents:
         content = file.read(_MAXIMUM_SIZE + 1)
     if len(content) > _MAXIMUM_SIZE:
         raise IntegrityError(f"{path} is longer than any journal is")
-    first, *rest = content.rstrip(b"\0").split(b"\n")[:-1] or [b""]
+    first, *rest = content.split(b"\n")[:-1] or [b""]
     if _checked(first) != _header(blob):
         raise IntegrityError(f"{path} is not the journal of {blob.digest}")
     believed = Extents()
