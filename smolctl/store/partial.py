@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from smolctl.errors import IntegrityError, StorageError
 from smolctl.store.extents import Extent, Extents
 from smolctl.store.journal import Journal, boot_id, read_journal
-from smolctl.store.storage import storage_errors, sync_folder
+from smolctl.store.storage import is_at, storage_errors, sync_folder
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,9 +34,9 @@ class PartialBlob:
     """The unfinished `blob` in the file `path`, whose lock on the descriptor `handle` we hold.
 
     Takes up what an earlier process left, as far as its journal can be trusted. `write` may be
-    called from several threads at once, and `sync` beside anything; the rest from one thread at a
-    time, and `restart`, `commit` and `close` when nobody writes. All raise `StorageError` when
-    the file cannot be read or written.
+    called from several threads at once, `sync` and `note` beside anything; the rest from one
+    thread at a time, and `restart`, `commit` and `close` when nobody writes. All raise
+    `StorageError` when the file cannot be read or written.
     """
 
     def __init__(self, blob: Descriptor, path: Path, target: Path, handle: int) -> None:
@@ -123,6 +123,12 @@ class PartialBlob:
         self._hashed += count
         return count
 
+    def note(self) -> None:
+        """Have the journal hear of every byte that is there, for a writer that cannot be ended."""
+        with self._lock:
+            if self._handle >= 0:
+                self._note_all()
+
     def sync(self) -> None:
         """Make what is there durable, and have the journal say so. Returns when it is on disk."""
         with self._syncing:
@@ -179,9 +185,9 @@ class PartialBlob:
             if self._handle < 0:
                 return
             try:
-                for end, start in self._unnoted.items():
-                    self._journal_to_write().wrote(Extent(start, end))
-                if not self._extents.total:
+                self._note_all()
+                # After `discard` or `commit`, what is there may be another writer's already.
+                if not self._extents.total and is_at(self._handle, self._path):
                     self._path.unlink(missing_ok=True)
             except (StorageError, OSError):
                 pass  # on a full disk, say: what is not noted is fetched again
@@ -218,6 +224,11 @@ class PartialBlob:
             self._journal_to_write().wrote(Extent(start, extent.end))
         else:
             self._unnoted[extent.end] = start
+
+    def _note_all(self) -> None:
+        for end, start in self._unnoted.items():
+            self._journal_to_write().wrote(Extent(start, end))
+        self._unnoted.clear()
 
     def _journal_to_write(self) -> Journal:
         """Open the journal when there is something to write: a small blob never needs one."""

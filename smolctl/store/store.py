@@ -207,8 +207,10 @@ class Store:
             if layout.exists():
                 return
             self.root.mkdir(parents=True, exist_ok=True)
-            strangers = {path.name for path in self.root.iterdir()} - {"partial", "index.lock"}
-            if strangers - {f"{_LAYOUT_FILE}.new"}:
+            ours = {"partial", "index.lock", f"{_LAYOUT_FILE}.new"}
+            strangers = {path.name for path in self.root.iterdir()} - ours
+            # Unless another process has made the layout, and more, while we looked.
+            if strangers and not layout.exists():
                 raise StorageError(
                     f"{self.root} is not empty and is not a model cache",
                     hint="Set SMOLCTL_HOME to an empty folder, or one that does not exist yet.",

@@ -6,8 +6,6 @@ import json
 import os
 import resource
 import signal
-import subprocess
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
@@ -24,9 +22,10 @@ from tests.support.faulty_registry import (
 )
 from tests.support.gguf_files import tiny_llama
 from tests.support.processes import Finished, Smolctl
+from tests.support.small_disk import small_disk
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    import subprocess
     from pathlib import Path
 
 
@@ -326,20 +325,6 @@ class TestStorage:
         assert stderr.decode().splitlines() == [
             "smolctl: cannot write the answer: No space left on device"
         ]
-
-
-@contextmanager
-def small_disk(folder: Path) -> Iterator[Path]:
-    folder.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)], capture_output=True
-    )
-    if mounted.returncode:
-        pytest.skip(f"a small disk cannot be mounted: {mounted.stderr.decode().strip()}")
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", str(folder)], check=True)
 
 
 class TestInterruption:
