@@ -23,9 +23,26 @@ if TYPE_CHECKING:
 
 _CONTENT_RANGE = re.compile(r"bytes (?P<start>\d{1,19})-(?P<last>\d{1,19})/(?P<size>\d{1,19}|\*)")
 
+_UNSATISFIED_RANGE = re.compile(r"bytes \*/(?P<size>\d{1,19})")
+
 
 class RangeIgnored(RegistryUnavailable):
     """A part of a blob was asked for, and something else came: ask for the whole instead."""
+
+
+def refused_range(response: requests.Response, blob: Descriptor) -> IntegrityError | RangeIgnored:
+    """Return what a 416 to a request for a part of `blob` means.
+
+    Every part that is asked for lies inside of the blob. So either the blob has another size
+    there, which a 416 should say, or the server is wrong about ranges.
+    """
+    said = _UNSATISFIED_RANGE.fullmatch(response.headers.get("Content-Range", "").strip())
+    if said is not None and int(said["size"]) != blob.size:
+        return IntegrityError(
+            f"blob {blob.digest} has {said['size']} bytes there, where its descriptor"
+            f" says {blob.size}"
+        )
+    return RangeIgnored(f"a range of blob {blob.digest} was asked for; it was refused")
 
 
 class BlobStream:
@@ -52,6 +69,7 @@ class BlobStream:
         self._blob = blob
         self._left = end - start
         self._network_errors = network_errors
+        self._is_aborted = False
         try:
             if response.status_code == 206:
                 self._check_range(start, end)
@@ -72,13 +90,25 @@ class BlobStream:
     def read(self, limit: int) -> bytes:
         """Return what has arrived, one byte at least and `limit` at most; nothing at the end.
 
-        Raises `TransientFailure` when the connection fails or ends before the last byte. What
-        comes after the last byte is never read.
+        Raises `TransientFailure` when the connection fails, is broken off, or ends before the
+        last byte. What comes after the last byte is never read.
         """
         if not self._left:
             return b""
-        with self._network_errors():
-            chunk: bytes = self._response.raw.read1(min(limit, self._left), decode_content=False)
+        try:
+            with self._network_errors():
+                chunk: bytes = self._response.raw.read1(
+                    min(limit, self._left), decode_content=False
+                )
+        except (ValueError, AttributeError):
+            # What `ssl` says when its socket is shut down while it begins to read from it.
+            if not self._is_aborted:
+                raise
+            chunk = b""
+        if self._is_aborted:
+            # A TLS socket that was shut down is a plain one to Python: what it still gives is
+            # not decrypted.
+            raise TransientFailure(f"the answer with blob {self._blob.digest} was broken off")
         if not chunk:
             raise TransientFailure(
                 f"the answer ended {self._left} bytes before the end of blob {self._blob.digest}"
@@ -88,6 +118,7 @@ class BlobStream:
 
     def abort(self) -> None:
         """Break the connection off, from another thread: a waiting `read` ends at once."""
+        self._is_aborted = True
         # urllib3 says ValueError or RuntimeError when the answer is over already.
         with suppress(OSError, ValueError, RuntimeError):
             self._response.raw.shutdown()

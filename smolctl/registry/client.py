@@ -24,7 +24,7 @@ from smolctl.model.digest import Digest
 from smolctl.model.manifest import ACCEPTED_TYPES
 from smolctl.model.reference import DOCKER_HUB, Reference, is_loopback
 from smolctl.registry.authorization import Authorizer, TokenAnswer
-from smolctl.registry.blob_stream import BlobStream
+from smolctl.registry.blob_stream import BlobStream, refused_range
 from smolctl.registry.challenge import Challenge
 from smolctl.registry.failures import network_errors, status_error
 from smolctl.registry.retry import RetryPolicy, TransientFailure, retrying
@@ -178,17 +178,19 @@ class RegistryClient(Registry):  # type: ignore[misc]  # oras ships without type
             response = self.do_request(f"{self.prefix}://{path}", headers=headers, stream=True)
             if _origin(response.url) != self._origin:
                 self._locations[blob.digest] = response.url
-        if response.status_code == 416:
+        if response.status_code == 416 and headers:
             response.close()
-            raise IntegrityError(
-                f"blob {blob.digest} has fewer bytes there than the {blob.size} its descriptor says"
-            )
+            raise refused_range(response, blob)
         try:
             self._check(response, f"blob {blob.digest}", expected=(200, 206))
         except RegistryUnavailable:
             self._locations.pop(blob.digest, None)
             raise
         return BlobStream(response, blob, start, end, self._network_errors)
+
+    def forget_location(self, blob: Descriptor) -> None:
+        """Ask the registry itself for `blob` the next time: it may redirect to another place."""
+        self._locations.pop(blob.digest, None)
 
     def _ask_again_there(
         self, blob: Descriptor, headers: dict[str, str]

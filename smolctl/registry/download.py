@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from smolctl.store.extents import Extent
@@ -42,6 +42,15 @@ class Part:
     gained: int = 0
     _answered: float | None = None
     _gained_before: int = 0
+    _start: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._start = self.position
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is all of the blob, which can be asked for without a range."""
+        return (self._start, self.end) == (0, self.download.blob.size)
 
     @property
     def left(self) -> int:
@@ -73,6 +82,8 @@ class Download:
         self.source = 0
         self.active: list[Part] = []
         self.serves_ranges = True
+        self.is_mixed = False
+        """Whether some bytes are from another source than the one that is asked now."""
         self._part_size = part_size
         self._pending: list[Extent] = []
         self.begin_anew()
@@ -89,8 +100,15 @@ class Download:
 
     def begin_anew(self) -> None:
         """Plan to fetch what is missing, in parts."""
+        self.is_mixed = False
         # Kept backwards, because parts are taken off its end.
         self._pending = self.partial.gaps()[::-1]
+
+    def next_source(self) -> None:
+        """Have the parts from here on asked of the next source."""
+        self.source += 1
+        self.serves_ranges = True
+        self.is_mixed = self.partial.written > 0 or len(self.active) > 1
 
     def next_part(self) -> Part | None:
         """Return the next part to be fetched, now active; None when there is none to give."""

@@ -22,12 +22,20 @@ _OTHERS = 2
 """How many others it takes to know what is usual."""
 
 
+_REPLACEMENTS = 3
+"""Times that a part is asked for anew because it lags; after them it may take its time."""
+
+
 class Connection:
-    """What one thread of a transfer is receiving. `received` counts bytes, over all its parts."""
+    """What one thread of a transfer is receiving. `received` counts bytes, over all its parts.
+
+    `replaced` says that the answer was broken off because it lagged.
+    """
 
     def __init__(self) -> None:
         self.received = 0
         self.replaced = False
+        self._replacements = 0
         self._stream: BlobStream | None = None
         self._since = 0.0
 
@@ -35,6 +43,10 @@ class Connection:
     def busy_since(self) -> float | None:
         """When the answer that is being received began (`time.monotonic`), if one is."""
         return self._since if self._stream is not None else None
+
+    def take_part(self) -> None:
+        """Note that another part is to be received."""
+        self._replacements = 0
 
     def begin(self, stream: BlobStream) -> None:
         """Note that `stream` is being received from here on."""
@@ -47,9 +59,11 @@ class Connection:
         self._stream = None
 
     def replace(self) -> None:
-        """Break off what is being received, so that it is asked for anew."""
-        self.replaced = True
-        self.abort()
+        """Break off what is being received, so that it is asked for anew; not without end."""
+        if self._replacements < _REPLACEMENTS:
+            self._replacements += 1
+            self.replaced = True
+            self.abort()
 
     def abort(self) -> None:
         """Break off what is being received, if anything is."""
@@ -66,11 +80,13 @@ class Pace:
         self._clock = clock
         self._began = clock()
         self._before: dict[Connection, int] = {}
+        self._usual = 0
 
     def laggards(self, connections: Sequence[Connection]) -> list[Connection]:
         """Return the connections far below the others' median rate over the last window.
 
-        Only those count that were receiving all through it; nothing is known before its end.
+        Only those can be that were receiving all through it; nothing is known before its end.
+        When the others are done, and idle, the last median that was known is what counts.
         """
         now = self._clock()
         if now - self._began < self._window:
@@ -78,20 +94,20 @@ class Pace:
         rates = {
             connection: connection.received - self._before.get(connection, 0)
             for connection in connections
-            if connection.busy_since is not None
         }
-        lost = [
-            connection
-            for connection in rates
-            if (connection.busy_since or now) <= self._began
-            and _is_far_below(
-                rates[connection], [rates[other] for other in rates if other is not connection]
-            )
-        ]
+        lost = []
+        for connection in connections:
+            others = [
+                rate
+                for other, rate in rates.items()
+                if other is not connection and (rate or other.busy_since is not None)
+            ]
+            if len(others) >= _OTHERS:
+                # Of two, the lower: one fast connection makes no laggards of the others.
+                self._usual = statistics.median_low(others)
+            was_busy = (connection.busy_since or now) <= self._began
+            if was_busy and rates[connection] < _FAR_BELOW * self._usual:
+                lost.append(connection)
         self._began = now
         self._before = {connection: connection.received for connection in connections}
         return lost
-
-
-def _is_far_below(rate: int, others: Sequence[int]) -> bool:
-    return len(others) >= _OTHERS and rate < _FAR_BELOW * statistics.median(others)

@@ -68,12 +68,18 @@ def pull(
     for _ in range(_COMMIT_ATTEMPTS):
         missing = store.missing_blobs(manifest)
         store.blobs.check_space(missing)
-        if manifest.config in missing:
+        # By digest: the same bytes may be a layer, too.
+        layers = [blob for blob in missing if blob.digest != manifest.config.digest]
+        if len(layers) < len(missing):
             Transfer(sources, store.blobs, NoticesAlone(progress), options).fetch([manifest.config])
         if missing:
             # It is small and comes first: a broken one is refused before the weights.
-            Artifact.of(manifest, store.blobs.read(manifest.config, "config"))
-        layers = [blob for blob in missing if blob != manifest.config]
+            try:
+                Artifact.of(manifest, store.blobs.read(manifest.config, "config"))
+            except IntegrityError:
+                if store.blobs.has(manifest.config):
+                    raise
+                continue  # it went with another model, which was removed just now
         if layers:
             fetched += Transfer(sources, store.blobs, progress, options).fetch(layers)
         model = store.commit(served.remote.content, reference)

@@ -22,9 +22,16 @@ from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
 
-from smolctl.errors import AccessDenied, IntegrityError, ModelNotFound, RegistryUnavailable
+from smolctl.errors import (
+    AccessDenied,
+    IntegrityError,
+    ModelNotFound,
+    RegistryUnavailable,
+    StorageError,
+)
 from smolctl.registry.blob_stream import RangeIgnored
 from smolctl.registry.download import Download
 from smolctl.registry.pace import Connection, Pace
@@ -46,9 +53,6 @@ _READ = _MEBIBYTE
 
 _PROGRESS = 16 * 1024
 """Bytes that an attempt must bring for the next failure to count as the first."""
-
-_FREE_REPLACEMENTS = 3
-"""Times that a part may be asked for anew because it lagged, without that counting as failed."""
 
 _NICER = 5
 _TICK_SECONDS = 0.1
@@ -98,8 +102,12 @@ class Transfer:
         self._more_to_sync = threading.Event()
         self._threads: list[threading.Thread] = []
         self._connections: list[Connection] = []
-        # The lock of `_changed` guards what follows, and the state of the downloads.
-        self._changed = threading.Condition()
+        # `with` takes a lock in one step, and a condition in several: a Ctrl-C between them would
+        # leave it taken. The caller's thread waits for news with a queue, for the same reason.
+        self._lock = threading.RLock()
+        self._changed = threading.Condition(self._lock)
+        self._news: SimpleQueue[None] = SimpleQueue()
+        # The lock guards what follows, and the state of the downloads.
         self._unopened: deque[Descriptor] = deque()
         self._elsewhere: list[Descriptor] = []
         self._open: list[Download] = []
@@ -137,49 +145,62 @@ class Transfer:
         # Daemons: nothing must keep a process alive that was told to leave, least of all a
         # connection that is still being made.
         thread = threading.Thread(target=self._guarded, args=(work,), daemon=True)
-        self._threads.append(thread)
         thread.start()
+        self._threads.append(thread)
 
     def _guarded(self, work: Callable[[], None]) -> None:
         try:
             work()
         except BaseException as error:  # noqa: BLE001 - raised again in the caller's thread
-            with self._changed:
-                self._failure = self._failure or error
-                self._changed.notify_all()
+            self._fail(error)
+
+    def _fail(self, error: BaseException) -> None:
+        with self._lock:
+            self._failure = self._failure or error
+            self._stopping.set()
+            self._changed.notify_all()
+        self._news.put(None)
 
     def _stop(self) -> None:
         """End the threads; what is in the partial files is noted for the next time."""
         self._stopping.set()
-        with self._changed:
+        with self._lock:
             self._changed.notify_all()
         self._more_to_hash.set()
         self._more_to_sync.set()
         for connection in self._connections:
             connection.abort()
         deadline = time.monotonic() + _LEAVE_SECONDS
-        for thread in self._threads:
-            thread.join(max(0.0, deadline - time.monotonic()))
-        with self._changed:
-            # A connection that is still being made cannot be broken off: its thread closes the
-            # file when it comes to it.
+        try:
+            for thread in self._threads:
+                thread.join(max(0.0, deadline - time.monotonic()))
+        finally:
+            self._let_go()
+
+    def _let_go(self) -> None:
+        with self._lock:
             idle = [download for download in self._open if not download.active]
+            busy = [download for download in self._open if download.active]
         for download in idle:
             download.partial.close()
+        for download in busy:
+            # A connection that is still being made cannot be broken off: its thread closes the
+            # file when it comes to it, unless the process ends first.
+            with suppress(StorageError):
+                download.partial.note()
 
     # The supervision, in the caller's thread.
 
     def _supervise(self) -> None:
         pace = Pace(self._options.slow_after)
         while True:
-            with self._changed:
-                self._changed.wait_for(
-                    lambda: self._failure is not None or not self._left, timeout=_TICK_SECONDS
-                )
+            with suppress(Empty):
+                self._news.get(timeout=_TICK_SECONDS)
+            with self._lock:
                 failure, left = self._failure, self._left
+            self._tell()
             if failure is not None:
                 raise failure
-            self._tell()
             if not left:
                 return
             self._look_elsewhere()
@@ -187,7 +208,7 @@ class Transfer:
                 connection.replace()
 
     def _tell(self) -> None:
-        with self._changed:
+        with self._lock:
             events = [self._events.popleft() for _ in range(len(self._events))]
             downloads = list(self._open)
         for event in events:
@@ -197,11 +218,11 @@ class Transfer:
 
     def _look_elsewhere(self) -> None:
         """Look after the blobs that another process is fetching, and take over what it left."""
-        with self._changed:
+        with self._lock:
             blobs = list(self._elsewhere)
         for blob in blobs:
             if self._try_open(blob):
-                with self._changed:
+                with self._lock:
                     self._elsewhere.remove(blob)
                     self._changed.notify_all()
             else:
@@ -214,11 +235,16 @@ class Transfer:
         opened = self._blobs.open_partial(blob, wait=False)
         if opened is None:
             return False
-        if self._blobs.has(blob):
+        try:
+            is_here = self._blobs.has(blob)
+        except StorageError:
+            opened.close()
+            raise
+        if is_here:
             opened.discard()
             self._finished(blob)
             return True
-        with self._changed:
+        with self._lock:
             if self._stopping.is_set():
                 opened.close()
                 return True
@@ -229,13 +255,14 @@ class Transfer:
         return True
 
     def _finished(self, blob: Descriptor) -> None:
-        with self._changed:
+        with self._lock:
             self._events.append(partial(self._progress.end, blob))
             self._left -= 1
             self._changed.notify_all()
+        self._news.put(None)
 
     def _notice(self, text: str) -> None:
-        with self._changed:
+        with self._lock:
             now = time.monotonic()
             if now - self._told.get(text, -_REPEATED_SECONDS) >= _REPEATED_SECONDS:
                 self._told[text] = now
@@ -248,8 +275,11 @@ class Transfer:
         while (part := self._next_part()) is not None:
             try:
                 self._receive_part(part, connection)
+            except BaseException as error:
+                self._fail(error)  # before the part is free for the others to fail at
+                raise
             finally:
-                with self._changed:
+                with self._lock:
                     part.download.ended(part)
                     is_last = self._stopping.is_set() and not part.download.active
                     self._changed.notify_all()
@@ -259,7 +289,7 @@ class Transfer:
 
     def _next_part(self) -> Part | None:
         """Return the next part to fetch, as soon as there is one; None when it is time to leave."""
-        with self._changed:
+        with self._lock:
             while not self._stopping.is_set():
                 part = self._first(Download.next_part)
                 if part is None and self._unopened:
@@ -284,23 +314,24 @@ class Transfer:
     def _receive_part(self, part: Part, connection: Connection) -> None:
         """Fetch `part`, trying again and elsewhere while that may help."""
         budget = self._budget(part)
-        replacements = 0
+        connection.take_part()
         while part.left > 0 and not self._stopping.is_set():
             gained = part.gained
             error: SmolctlError
             try:
                 self._receive(part, connection)
-                continue
+                continue  # its end may have moved while its last bytes came
             except RangeIgnored:
-                with self._changed:
+                with self._lock:
                     if part.source == part.download.source:
                         part.download.serves_ranges = False
                 return
             except TransientFailure as failure:
                 if self._stopping.is_set():
                     return
-                if connection.replaced and replacements < _FREE_REPLACEMENTS:
-                    replacements += 1
+                self._sources[part.source].client.forget_location(part.download.blob)
+                if connection.replaced:
+                    connection.replaced = False
                     continue
                 if part.gained - gained >= _PROGRESS:
                     budget.progressed()
@@ -318,10 +349,13 @@ class Transfer:
     def _receive(self, part: Part, connection: Connection) -> None:
         source = self._sources[part.source]
         blob = part.download.blob
-        with self._changed:
+        with self._lock:
             if not part.download.serves_ranges:
+                if not part.is_whole:
+                    # Another part found out meanwhile: to ask for ranges is of no use any more.
+                    raise RangeIgnored(f"blob {blob.digest} is served as a whole")
                 part.position = 0  # the whole comes again; what is there is not written again
-        start = part.position
+            start = part.position
         with source.client.open_blob(source.repository, blob, start, part.end) as stream:
             connection.begin(stream)
             try:
@@ -332,7 +366,7 @@ class Transfer:
                 connection.end()
 
     def _keep(self, part: Part, chunk: bytes, connection: Connection) -> None:
-        with self._changed:
+        with self._lock:
             # Claimed before it is written: the end may move, when an idle connection takes over
             # the later half, and no byte may be written by two.
             offset = part.position
@@ -340,7 +374,7 @@ class Transfer:
             part.position += len(claimed)
         new = part.download.partial.write(offset, claimed)
         connection.received += len(chunk)
-        with self._changed:
+        with self._lock:
             part.gained += new
             self._fetched += new
             self._unsynced += new
@@ -361,7 +395,7 @@ class Transfer:
 
     def _go_to_next_source(self, part: Part, error: SmolctlError) -> bool:
         """Have `part` fetched from where the others are, or from the next source; False if none."""
-        with self._changed:
+        with self._lock:
             download = part.download
             if part.source == download.source and not self._change_source(download, error):
                 return False
@@ -373,8 +407,7 @@ class Transfer:
             return False
         registry = self._sources[download.source].client.registry
         self._notice(f"Passing over {registry}: {error.message}")
-        download.source += 1
-        download.serves_ranges = True
+        download.next_source()
         return True
 
     # The verifier and the syncer.
@@ -383,12 +416,12 @@ class Transfer:
         while not self._stopping.is_set():
             self._more_to_hash.wait()
             self._more_to_hash.clear()
-            with self._changed:
+            with self._lock:
                 downloads = list(self._open)
             for download in downloads:
                 while not self._stopping.is_set() and download.partial.hash_some():
                     pass
-                with self._changed:
+                with self._lock:
                     is_fetched = download.is_fetched
                 if is_fetched and not self._stopping.is_set():
                     self._conclude(download)
@@ -396,7 +429,8 @@ class Transfer:
     def _conclude(self, download: Download) -> None:
         """Give the whole blob its name, or, when its bytes are wrong, begin anew if that may help.
 
-        It may when some of them are from an earlier try, or when there is another source.
+        It may when some of them are from an earlier try or from a source that was passed over,
+        and when there is another source.
         """
         try:
             download.partial.commit()
@@ -405,19 +439,22 @@ class Transfer:
                 download.partial.discard()
                 raise
             download.partial.restart()
-            with self._changed:
+            with self._lock:
                 download.begin_anew()
                 self._changed.notify_all()
             return
         download.partial.close()
-        with self._changed:
+        with self._lock:
             self._open.remove(download)
         self._finished(download.blob)
 
     def _may_begin_anew(self, download: Download, error: IntegrityError) -> bool:
-        with self._changed:
+        with self._lock:
             if download.partial.resumed:
                 self._notice(f"what was here of {download.blob.digest.short} is damaged: once more")
+                return True
+            if download.is_mixed:
+                self._notice(f"{download.blob.digest.short} came damaged from one side: once more")
                 return True
             return self._change_source(download, error)
 
@@ -427,7 +464,7 @@ class Transfer:
             self._more_to_sync.clear()
             if self._stopping.is_set():
                 return
-            with self._changed:
+            with self._lock:
                 downloads = list(self._open)
             for download in downloads:
                 download.partial.sync()

@@ -65,14 +65,15 @@ class Blobs:
         Raises `IntegrityError` when it is missing or damaged; `what` names it there.
         """
         path = self.path(descriptor.digest)
-        try:
-            with storage_errors(path), path.open("rb") as file:
-                # One byte more than there should be tells a blob that grew.
-                content = file.read(descriptor.size + 1)
-        except FileNotFoundError:
-            content = None
-        if content is None:
-            raise IntegrityError(f"the {what} is missing from the cache", hint=_REPAIR)
+        with storage_errors(path):
+            try:
+                with path.open("rb") as file:
+                    # One byte more than there should be tells a blob that grew.
+                    content = file.read(descriptor.size + 1)
+            except FileNotFoundError:
+                raise IntegrityError(
+                    f"the {what} is missing from the cache", hint=_REPAIR
+                ) from None
         try:
             descriptor.verify(content, what)
         except IntegrityError as error:
@@ -91,7 +92,7 @@ class Blobs:
             return None
         try:
             return PartialBlob(descriptor, path, self.path(descriptor.digest), handle)
-        except StorageError:
+        except BaseException:  # a Ctrl-C, too
             os.close(handle)
             raise
 

@@ -34,9 +34,9 @@ class PartialBlob:
     """The unfinished `blob` in the file `path`, whose lock on the descriptor `handle` we hold.
 
     Takes up what an earlier process left, as far as its journal can be trusted. `write` may be
-    called from several threads at once, and `sync` beside anything; the rest from one thread at a
-    time, and `restart`, `commit` and `close` when nobody writes. All raise `StorageError` when
-    the file cannot be read or written.
+    called from several threads at once, `sync` and `note` beside anything; the rest from one
+    thread at a time, and `restart`, `commit` and `close` when nobody writes. All raise
+    `StorageError` when the file cannot be read or written.
     """
 
     def __init__(self, blob: Descriptor, path: Path, target: Path, handle: int) -> None:
@@ -129,6 +129,12 @@ class PartialBlob:
         self._hasher.update(self._buffer[:count])
         self._hashed += count
         return count
+
+    def note(self) -> None:
+        """Have the journal hear of every byte that is there, for a writer that cannot be ended."""
+        with self._lock:
+            if self._handle >= 0:
+                self._note_the_rest()
 
     def sync(self) -> None:
         """Make what is there durable, and have the journal say so. Returns when it is on disk."""

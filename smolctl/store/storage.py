@@ -62,11 +62,14 @@ def lock_file(path: Path, *, wait: bool) -> int | None:
             handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if _is_at(handle, path):
+                    return handle
             except BlockingIOError:
                 os.close(handle)
                 return None
-            if _is_at(handle, path):
-                return handle
+            except BaseException:  # a Ctrl-C while it waits, too
+                os.close(handle)
+                raise
             os.close(handle)
 
 
@@ -95,6 +98,7 @@ def sync_folder(folder: Path) -> None:
 
 
 def _is_at(handle: int, path: Path) -> bool:
+    """Whether the open file `handle` is the one that is at `path` now."""
     try:
         there = path.stat()
     except FileNotFoundError:

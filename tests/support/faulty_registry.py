@@ -14,6 +14,7 @@ import re
 import ssl
 import sys
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -74,6 +75,19 @@ class Packed:
         folder = store.root / "blobs" / "sha256"
         blobs = {name: (folder / name.partition(":")[2]).read_bytes() for name in names}
         return cls(content, blobs)
+
+    @classmethod
+    def of_layers(cls, *layers: bytes, media_type: str = GGUF) -> Packed:
+        """A model of these layers, in this order; one may be there several times."""
+        config = json.dumps({"config": {"format": "gguf"}, "rootfs": {"type": "rootfs"}}).encode()
+        manifest = {
+            "schemaVersion": 2,
+            "mediaType": MANIFEST,
+            "config": descriptor(config, CONFIG),
+            "layers": [descriptor(layer, media_type) for layer in layers],
+        }
+        blobs = {digest(blob): blob for blob in (config, *layers)}
+        return cls(json.dumps(manifest).encode(), blobs)
 
     def altered(self, change: Callable[[Json], object]) -> Packed:
         """The same blobs under a manifest that `change` has been at."""
@@ -145,12 +159,16 @@ class Request:
 
 @dataclass(frozen=True)
 class Answer:
-    """What the registry answers. `length` is the Content-Length; None leaves it out."""
+    """What the registry answers. `length` is the Content-Length; None leaves it out.
+
+    `before` is called before the first byte goes out.
+    """
 
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes | Iterable[bytes] = b""
     length: int | None = 0
+    before: Callable[[], object] = lambda: None
 
     @classmethod
     def of(cls, body: bytes, status: int = 200, **headers: str) -> Answer:
@@ -164,6 +182,7 @@ class Answer:
 
 
 Change = Callable[[Request, Answer], Answer]
+Condition = Callable[[Request], bool]
 
 
 @dataclass
@@ -171,19 +190,23 @@ class _Fault:
     where: str
     change: Change
     left: int | None
+    when: Condition
 
     def takes(self, request: Request) -> bool:
-        return self.where in request.path and self.left != 0
+        return self.left != 0 and self.where in request.path and self.when(request)
 
 
 class FaultyRegistry:
     """A registry on a free loopback port; use it as a context manager.
 
-    With `certificate`, a PEM file that holds its key as well, it speaks HTTPS.
+    With `certificate`, a PEM file that holds its key as well, it speaks HTTPS. `sent` counts, by
+    path, the bytes of good answers' bodies that went out; `connections` how many were made.
     """
 
     def __init__(self, certificate: Path | None = None) -> None:
         self.requests: list[Request] = []
+        self.sent: Counter[str] = Counter()
+        self.connections = 0
         self._artifacts: dict[tuple[str, str], Packed] = {}
         self._faults: list[_Fault] = []
         self._access: _Access = _Everybody()
@@ -221,9 +244,19 @@ class FaultyRegistry:
         self._artifacts[repository, artifact.id] = artifact
         return artifact
 
-    def spoil(self, where: str, change: Change, *, times: int | None = None) -> None:
-        """Change the answers to the next `times` requests with `where` in their path; or all."""
-        self._faults.append(_Fault(where, change, times))
+    def spoil(
+        self,
+        where: str,
+        change: Change,
+        *,
+        times: int | None = None,
+        when: Condition = lambda request: True,  # noqa: ARG005
+    ) -> None:
+        """Change the answers to the next `times` requests with `where` in their path; or all.
+
+        With `when`, only to those requests of which it is true. The first fault that fits wins.
+        """
+        self._faults.append(_Fault(where, change, times, when))
 
     def heal(self) -> None:
         """From here on everything is right."""
@@ -237,8 +270,20 @@ class FaultyRegistry:
         self._access = TokenAccess(self, accounts)
         return self._access
 
+    def sent_of(self, name: str) -> int:
+        """How many bytes of the blob `name` went out so far."""
+        return sum(count for path, count in self.sent.items() if path.endswith(name))
+
     def paths(self, method: str = "GET") -> list[str]:
         return [request.path for request in self.requests if request.method == method]
+
+    def count(self, path: str, sent: int) -> None:
+        with self._lock:
+            self.sent[path] += sent
+
+    def count_connection(self) -> None:
+        with self._lock:
+            self.connections += 1
 
     def answer(self, request: Request) -> Answer:
         with self._lock:
@@ -415,19 +460,24 @@ def no_authorization_allowed(request: Request, answer: Answer) -> Answer:
 
 @dataclass
 class Pause:
-    """An answer that stops half-way: `reached` is set there, and `go_on` lets it end."""
+    """An answer that stops half-way: `reached` is set there, and `go_on` lets it end.
 
+    With `after`, it stops after so many bytes instead.
+    """
+
+    after: int | None = None
     reached: threading.Event = field(default_factory=threading.Event)
     go_on: threading.Event = field(default_factory=threading.Event)
 
     def __call__(self, _: Request, answer: Answer) -> Answer:
-        return replace(answer, body=self._halves(answer.content))
+        return replace(answer, body=self._parts(answer.content))
 
-    def _halves(self, content: bytes) -> Iterator[bytes]:
-        yield content[: len(content) // 2]
+    def _parts(self, content: bytes) -> Iterator[bytes]:
+        after = len(content) // 2 if self.after is None else self.after
+        yield content[:after]
         self.reached.set()
         self.go_on.wait(60)
-        yield content[len(content) // 2 :]
+        yield content[after:]
 
 
 @dataclass
@@ -446,6 +496,10 @@ class Endless:
             self.sent += 65_536
 
 
+def _pieces(content: bytes) -> Iterator[bytes]:
+    return (content[start : start + 65_536] for start in range(0, len(content), 65_536))
+
+
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
@@ -460,19 +514,24 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True  # or each answer waits 40 ms for an acknowledgement
 
+    def setup(self) -> None:
+        super().setup()
+        self.registry.count_connection()
+
     def do_GET(self) -> None:
         parts = urlsplit(self.path)
         headers = {name.lower(): value for name, value in self.headers.items()}
         body = self.rfile.read(int(headers.get("content-length", 0))).decode()
         request = Request(self.command, parts.path, parse_qs(parts.query), headers, parse_qs(body))
         try:
-            self._send(self.registry.answer(request))
+            self._send(self.registry.answer(request), parts.path)
         except OSError:
             self.close_connection = True  # the client has had enough
 
     do_HEAD = do_POST = do_GET  # noqa: N815 - the base class's names
 
-    def _send(self, answer: Answer) -> None:
+    def _send(self, answer: Answer, path: str) -> None:
+        answer.before()
         self.send_response_only(answer.status)
         for name, value in answer.headers.items():
             self.send_header(name, value)
@@ -485,8 +544,11 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         if self.command == "HEAD":
             return
-        for piece in (answer.body,) if isinstance(answer.body, bytes) else answer.body:
+        pieces = _pieces(answer.body) if isinstance(answer.body, bytes) else answer.body
+        for piece in pieces:
             self.wfile.write(piece)
+            if answer.status < 300:
+                self.registry.count(path, len(piece))
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class's name
         del format, args

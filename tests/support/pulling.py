@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import random
 import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -52,6 +54,24 @@ class Notes:
         """The registries that were passed over, in order."""
         said = (re.match(r"Passing over (\S+): ", text) for text in self.notices)
         return [match[1] for match in said if match]
+
+
+def weights(size: int, seed: int = 1) -> bytes:
+    """Bytes of which no two parts are alike, so that one in another's place is noticed."""
+    return random.Random(seed).randbytes(size)
+
+
+def assert_sound(store: Store) -> None:
+    """Every blob is what it is called; run it after every fault."""
+    for path in (store.root / "blobs").glob("sha256/*"):
+        assert hashlib.sha256(path.read_bytes()).hexdigest() == path.name
+
+
+def unfinished(store: Store) -> list[str]:
+    """The digests of which there is a partial file."""
+    folder = store.root / "partial"
+    names = [path.name for path in folder.iterdir()] if folder.exists() else []
+    return sorted(name.replace("-", ":") for name in names if not name.endswith(".journal"))
 
 
 def fetch(
