@@ -142,6 +142,11 @@ class ModelId:
         return digest.algorithm == "sha256" and digest.hex.startswith(self.hex)
 
 
+def is_tag(text: str) -> bool:
+    """Whether `text` is a tag as the distribution specification writes them."""
+    return _TAG.fullmatch(text) is not None
+
+
 def is_loopback(registry: str) -> bool:
     """Whether `registry` (`host[:port]`) is on this machine: localhost, 127.0.0.0/8 or [::1]."""
     host = re.sub(r":\d+$", "", registry).strip("[]")

@@ -8,13 +8,15 @@ errors of our own tree. Source: OCI distribution specification 1.1.
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urljoin
 
 from oras.container import Container
 from oras.provider import Registry
+from urllib3.util import parse_url
 
 from smolctl import __version__
 from smolctl.errors import IntegrityError, ModelNotFound, RegistryUnavailable
@@ -22,7 +24,7 @@ from smolctl.model import document
 from smolctl.model.descriptor import Descriptor
 from smolctl.model.digest import Digest
 from smolctl.model.manifest import ACCEPTED_TYPES
-from smolctl.model.reference import DOCKER_HUB, Reference, is_loopback
+from smolctl.model.reference import DOCKER_HUB, Reference, is_loopback, is_tag
 from smolctl.registry.authorization import Authorizer, TokenAnswer
 from smolctl.registry.blob_stream import BlobStream, refused_range
 from smolctl.registry.challenge import Challenge
@@ -45,6 +47,10 @@ _DOCKER_HUB_HOST = "registry-1.docker.io"
 _TIMEOUTS = (10.0, 30.0)
 """Seconds to wait for a connection, and for the next byte."""
 
+_DOCUMENT_SECONDS = 60.0
+"""How long a manifest, a list or a token may take in all: a trickle would not end otherwise."""
+
+_PORTS = {"http": 80, "https": 443}
 _MAXIMUM_REDIRECTS = 5
 _REDIRECTS = (301, 302, 303, 307, 308)
 _EXPIRED = (400, 401, 403, 404, 410)
@@ -159,8 +165,8 @@ class RegistryClient(Registry):  # type: ignore[misc]  # oras ships without type
         Raises as `fetch_manifest` does.
         """
         with self._retrying(lambda: self._request_manifest(reference, "HEAD")) as response:
-            announced = self._announced_digest(response)
-        # The header is optional, and some registries know no HEAD: then the body has to be hashed.
+            announced = self._announced_digest(response) if response.status_code == 200 else None
+        # The header is optional, and not every registry knows HEAD: then the body is hashed.
         return announced or self.fetch_manifest(reference).descriptor.digest
 
     def open_blob(self, repository: str, blob: Descriptor, start: int, end: int) -> BlobStream:
@@ -186,7 +192,8 @@ class RegistryClient(Registry):  # type: ignore[misc]  # oras ships without type
         except RegistryUnavailable:
             self._locations.pop(blob.digest, None)
             raise
-        return BlobStream(response, blob, start, end, self._network_errors)
+        errors = partial(self._network_errors, response.url)
+        return BlobStream(response, blob, start, end, errors)
 
     def forget_location(self, blob: Descriptor) -> None:
         """Ask the registry itself for `blob` the next time: it may redirect to another place."""
@@ -212,12 +219,16 @@ class RegistryClient(Registry):  # type: ignore[misc]  # oras ships without type
 
     def tags(self, repository: str) -> list[str]:
         """Return the repository's tags in the registry's order, the first thousand of them."""
-        try:
-            container = self._container(repository)
-            tags = self._retrying(lambda: self.get_tags(container, N=_MAXIMUM_TAGS))
-        except (LookupError, TypeError, ValueError, AttributeError, RecursionError):
-            raise RegistryUnavailable(f"{self.registry} has no list of tags") from None
-        return [str(tag) for tag in tags or ()]
+        path = self._container(repository).tags_url(N=_MAXIMUM_TAGS)
+        what = "list of tags"
+
+        def ask() -> bytes:
+            with self.do_request(f"{self.prefix}://{path}", stream=True) as response:
+                self._check(response, f"the {what}")
+                return self._read(response, document.MAXIMUM_SIZE, what)
+
+        value = document.parse_object(self._retrying(ask), what)
+        return [tag for tag in document.texts(value, "tags", what) if is_tag(tag)]
 
     def do_request(
         self,
@@ -257,7 +268,7 @@ class RegistryClient(Registry):  # type: ignore[misc]  # oras ships without type
             authorization = self._authorizer.header
             if authorization is not None and _origin(url) == self._origin:
                 sent["Authorization"] = authorization
-            with self._network_errors():
+            with self._network_errors(url):
                 response: requests.Response = self.session.request(
                     method, url, headers=sent, allow_redirects=False, timeout=self._timeouts, **send
                 )
@@ -266,17 +277,24 @@ class RegistryClient(Registry):  # type: ignore[misc]  # oras ships without type
             if response.status_code not in _REDIRECTS or not location or method == "POST":
                 return response
             response.close()
-            try:
-                target = urljoin(url, location)
-                _origin(target)
-            except ValueError:
-                raise RegistryUnavailable(
-                    f"{self.registry} redirects to what is no address"
-                ) from None
-            if urlsplit(target).scheme not in ("https", urlsplit(url).scheme):
-                raise RegistryUnavailable(f"{self.registry} redirects from HTTPS to plain HTTP")
-            url = target
+            url = self._redirected(url, location)
         raise RegistryUnavailable(f"{self.registry} redirects more than {_MAXIMUM_REDIRECTS} times")
+
+    def _redirected(self, url: str, location: str) -> str:
+        """Return where `location`, in an answer from `url`, leads."""
+        try:
+            target = urljoin(url, location)
+            parts = parse_url(target)
+        except ValueError:
+            parts = None
+        # A backslash ends the host for some programs and not for others.
+        if parts is None or not parts.host or parts.auth or "\\" in target:
+            raise RegistryUnavailable(f"{self.registry} redirects to what is no address")
+        if parts.scheme not in ("https", parse_url(url).scheme):
+            raise RegistryUnavailable(
+                f"{self.registry} redirects from {url.partition(':')[0]} to {parts.scheme}"
+            )
+        return target
 
     def _ask_for_token(
         self,
@@ -288,7 +306,7 @@ class RegistryClient(Registry):  # type: ignore[misc]  # oras ships without type
         data: Mapping[str, str] | None = None,
     ) -> TokenAnswer:
         with (
-            self._network_errors(),
+            self._network_errors(url),
             self.session.request(
                 method,
                 url,
@@ -322,13 +340,9 @@ class RegistryClient(Registry):  # type: ignore[misc]  # oras ships without type
                 f"{reference.familiar()} was not found on Docker Hub, or it is private",
                 hint="Check the spelling; for a private one, log in with `smolctl login`.",
             )
-        expected = (200, 405) if method == "HEAD" else (200,)
-        self._check(response, reference.familiar(), expected=expected)
+        if method == "GET":
+            self._check(response, reference.familiar())
         return response
-
-    def _check_200_response(self, response: requests.Response) -> None:
-        """Replace oras' check, which knows one error for all, with ours."""
-        self._check(response, "the request")
 
     def _announced_digest(self, response: requests.Response) -> Digest | None:
         header = response.headers.get("Docker-Content-Digest")
@@ -340,10 +354,11 @@ class RegistryClient(Registry):  # type: ignore[misc]  # oras ships without type
         """Raise the error that the answer's status stands for, if it is one."""
         if response.status_code in expected:
             return
+        who = self._called(response.url)
         with response:
-            if response.status_code in (401, 403):
+            if response.status_code in (401, 403) and who == self.registry:
                 raise self._authorizer.denied(what)
-            raise status_error(self.registry, response, what)
+            raise status_error(who, response, what)
 
     def _retrying(self, ask: Callable[[], _T]) -> _T:
         return retrying(ask, self.retries, tell=self._tell_of)
@@ -354,17 +369,30 @@ class RegistryClient(Registry):  # type: ignore[misc]  # oras ships without type
     def _read(self, response: requests.Response, limit: int, what: str) -> bytes:
         """Return a whole body of at most `limit` bytes. Raises `IntegrityError` past that."""
         content = bytearray()
-        with self._network_errors():
+        deadline = time.monotonic() + _DOCUMENT_SECONDS
+        with self._network_errors(response.url):
             for chunk in response.iter_content(64 * 1024):
                 content += chunk
+                if time.monotonic() > deadline:
+                    raise TransientFailure(
+                        f"{self._called(response.url)} took more than {_DOCUMENT_SECONDS:.0f} s"
+                        f" for a {what}"
+                    )
                 if len(content) > limit:
                     raise IntegrityError(
                         f"{self.registry} served a {what} of more than {limit} bytes"
                     )
         return bytes(content)
 
-    def _network_errors(self) -> AbstractContextManager[None]:
-        return network_errors(self.registry, self._timeouts, has_answered=self._has_answered)
+    def _network_errors(self, url: str) -> AbstractContextManager[None]:
+        return network_errors(self._called(url), self._timeouts, has_answered=self._has_answered)
+
+    def _called(self, url: str) -> str:
+        """Return what to call the host of `url` in an error: it may be one we were sent to."""
+        if _origin(url) == self._origin:
+            return self.registry
+        parts = parse_url(url)
+        return f"{parts.netloc}, where {self.registry} sends us,"
 
     def _container(self, repository: str) -> Container:
         return Container(f"{self.hostname}/{repository}")
@@ -378,6 +406,7 @@ def _no_redirect(response: requests.Response) -> None:
     del response
 
 
-def _origin(url: str) -> tuple[str, str | None, int | None]:
-    parts = urlsplit(url)
-    return parts.scheme, parts.hostname, parts.port
+def _origin(url: str) -> tuple[str | None, str | None, int | None]:
+    """Return scheme, host and port, as the one reads them who connects: urllib3."""
+    parts = parse_url(url)
+    return parts.scheme, parts.host, parts.port or _PORTS.get(parts.scheme or "")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import socket
 import ssl
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -32,15 +33,21 @@ def network_errors(
 ) -> Iterator[None]:
     """Turn what requests and urllib3 raise in the block into errors of our own tree.
 
-    `timeouts` are those of the requests, for connecting and for the next byte, in seconds. Where
-    `registry` has answered before it is a `TransientFailure`; one that never has is most likely
-    misspelled or down, which is said at once, as a `RegistryUnavailable`.
+    `registry` is what to call the host that was asked; `timeouts` are those of the requests, for
+    connecting and for the next byte, in seconds. What may pass is a `TransientFailure`. A host
+    that has never answered, whose name does not resolve, or that refuses or does not take the
+    connection, is most likely misspelled or down: that is said at once (`RegistryUnavailable`).
     """
-    failure = TransientFailure if has_answered else RegistryUnavailable
     try:
         yield
     except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError) as error:
         cause = _innermost(error)
+        never_connected = isinstance(error, requests.exceptions.ConnectTimeout) or isinstance(
+            cause, (ConnectionRefusedError, socket.gaierror)
+        )
+        is_final = not has_answered and never_connected
+        is_final = is_final or isinstance(error, requests.exceptions.InvalidURL)
+        failure = RegistryUnavailable if is_final else TransientFailure
         if isinstance(cause, ssl.SSLCertVerificationError) or (
             isinstance(cause, ssl.SSLError) and not has_answered
         ):
@@ -53,6 +60,11 @@ def network_errors(
         # In the middle of a body, requests has no Timeout for it.
         if isinstance(error, requests.exceptions.Timeout) or isinstance(cause, TimeoutError):
             raise failure(f"{registry} sent nothing for {timeouts[1]:.0f} s") from cause
+        if isinstance(error, requests.exceptions.ProxyError):
+            raise failure(
+                f"cannot reach {registry} through the proxy: {_text(cause)}",
+                hint="Check HTTP_PROXY and HTTPS_PROXY; NO_PROXY names hosts that need none.",
+            ) from cause
         if isinstance(cause, http.client.IncompleteRead):
             raise failure(f"{registry} broke off in the middle of an answer") from cause
         raise failure(
@@ -101,7 +113,8 @@ def _text(cause: BaseException) -> str:
 def _reason(response: requests.Response) -> str:
     """Return the first error of an OCI error document, in brackets, or nothing."""
     try:
-        first = json.loads(next(response.iter_content(8192), b""))["errors"][0]
+        # What has come so far: a whole one could be a trickle.
+        first = json.loads(response.raw.read1(8192))["errors"][0]
         return f" ({first.get('code')}: {redacted(str(first.get('message')))[:_SHOWN]})"
     except (ValueError, LookupError, TypeError, AttributeError, OSError, RecursionError):
         return ""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from smolctl.errors import IntegrityError, ModelNotFound, SmolctlError, StorageError
+from smolctl.model import document
 from smolctl.model.artifact import Artifact
 from smolctl.model.config import ConfigSchema
 from smolctl.model.manifest import ImageIndex, Manifest, is_index
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from smolctl.model.descriptor import Descriptor
-    from smolctl.model.digest import Digest
     from smolctl.model.reference import Reference
     from smolctl.registry.client import RegistryClient, RemoteManifest
     from smolctl.registry.progress import Progress
@@ -31,11 +31,15 @@ _SHOWN_TAGS = 8
 
 @dataclass(frozen=True)
 class Pull:
-    """What a pull did. `fetched` is in bytes; 0 means that everything was here already."""
+    """What a pull did. `fetched` is in bytes: what came over the network.
+
+    `changed` says whether anything is here now that was not: bytes, the model, or its name.
+    """
 
     model: StoredModel
     reference: Reference
     fetched: int
+    changed: bool
     moved_from: StoredModel | None
     """The model that the tag named before, when the tag moved."""
 
@@ -57,21 +61,28 @@ def pull(
     """
     progress = progress or NoProgress()
     before = store.find_reference(reference)
-    if before is not None and _is_current(store, sources, reference, before, progress):
-        return Pull(before, reference, 0, None)
-    served = _fetch_model(sources, reference, progress)
+    whole = before if before is not None and _is_whole(store, before) else None
+    served = _fetch_model(sources, reference, progress, whole)
+    if served is None:
+        assert before is not None  # noqa: S101 - it is what the tag still names
+        return Pull(before, reference, 0, changed=False, moved_from=None)
     manifest = served.manifest
     sources = sources[sources.index(served.source) :]
     ConfigSchema.of(manifest.config.media_type)
+    if manifest.config.size > document.MAXIMUM_SIZE:
+        raise IntegrityError(f"the config is larger than {document.MAXIMUM_SIZE} bytes")
     store.prepare()
     fetched = 0
+    changed = before is None
     for _ in range(_COMMIT_ATTEMPTS):
         missing = store.missing_blobs(manifest)
         store.blobs.check_space(missing)
         # By digest: the same bytes may be a layer, too.
         layers = [blob for blob in missing if blob.digest != manifest.config.digest]
+        changed = changed or bool(missing)
         if len(layers) < len(missing):
-            Transfer(sources, store.blobs, NoticesAlone(progress), options).fetch([manifest.config])
+            quiet = NoticesAlone(progress)
+            fetched += Transfer(sources, store.blobs, quiet, options).fetch([manifest.config])
         if missing:
             # It is small and comes first: a broken one is refused before the weights.
             try:
@@ -85,32 +96,19 @@ def pull(
         model = store.commit(served.remote.content, reference)
         if model is not None:
             moved_from = before if before is not None and before.id != model.id else None
-            return Pull(model, reference, fetched, moved_from)
+            changed = changed or moved_from is not None
+            return Pull(model, reference, fetched, changed, moved_from)
     raise StorageError(
         "the model's blobs were removed again and again while it was pulled",
         hint="Another smolctl is removing models from the same cache; pull again after it.",
     )
 
 
-def _is_current(
-    store: Store,
-    sources: Sequence[Source],
-    reference: Reference,
-    model: StoredModel,
-    progress: Progress,
-) -> bool:
-    """Whether `model` is all here, and is what `reference` names in its registry."""
-
-    def resolve(source: Source) -> Digest:
-        return source.client.resolve(source.reference(reference))
-
+def _is_whole(store: Store, model: StoredModel) -> bool:
     try:
-        manifest = store.artifact(model).manifest
+        return not store.missing_blobs(store.artifact(model).manifest)
     except IntegrityError:  # pulling it again is what repairs it
         return False
-    if store.missing_blobs(manifest):
-        return False
-    return first(sources, resolve, _notice_to(progress)) == model.id
 
 
 def _notice_to(progress: Progress) -> PassedOver:
@@ -127,11 +125,21 @@ class _Served:
     manifest: Manifest
 
 
-def _fetch_model(sources: Sequence[Source], reference: Reference, progress: Progress) -> _Served:
-    """Fetch the model's manifest; when there is no such tag, say which there are."""
+def _fetch_model(
+    sources: Sequence[Source],
+    reference: Reference,
+    progress: Progress,
+    here: StoredModel | None,
+) -> _Served | None:
+    """Fetch the model's manifest; None when it is that of the model `here`.
 
-    def ask(source: Source) -> _Served:
+    When there is no such tag, the error says which there are.
+    """
+
+    def ask(source: Source) -> _Served | None:
         named = source.reference(reference)
+        if here is not None and source.client.resolve(named) == here.id:
+            return None
         remote = source.client.fetch_manifest(named)
         remote = resolve_index(source.client, named, remote)
         return _Served(source, remote, Manifest.parse(remote.content))

@@ -32,6 +32,7 @@ from smolctl.errors import (
     RegistryUnavailable,
     StorageError,
 )
+from smolctl.model.units import format_size
 from smolctl.registry.blob_stream import RangeIgnored
 from smolctl.registry.download import Download
 from smolctl.registry.pace import Connection, Pace
@@ -56,6 +57,7 @@ _PROGRESS = 16 * 1024
 
 _NICER = 5
 _TICK_SECONDS = 0.1
+_ELSEWHERE_SECONDS = 1.0
 _IDLE_SECONDS = 0.5
 _LEAVE_SECONDS = 1.0
 _TOLD_SECONDS = 1.0
@@ -117,6 +119,7 @@ class Transfer:
         self._failure: BaseException | None = None
         self._events: deque[Callable[[], None]] = deque()
         self._told: dict[str, float] = {}
+        self._looked_at = 0.0
 
     def fetch(self, wanted: Sequence[Descriptor]) -> int:
         """Bring the blobs `wanted`, none of which is here, and return the bytes fetched for them.
@@ -128,6 +131,8 @@ class Transfer:
         # Small ones first: they are done at once, and a broken template is found early.
         self._unopened.extend(sorted(wanted, key=lambda blob: blob.size))
         self._left = len(wanted)
+        # Each has a file open, and a process may have no more than 256.
+        self._most_open = 2 * self._options.connections
         parts = sum(1 + blob.size // self._options.part_size for blob in wanted)
         count = min(self._options.connections, parts)
         self._connections = [Connection() for _ in range(count)]
@@ -198,35 +203,42 @@ class Transfer:
                 self._news.get(timeout=_TICK_SECONDS)
             with self._lock:
                 failure, left = self._failure, self._left
-            self._tell()
+            elsewhere = self._tell()
             if failure is not None:
                 raise failure
             if not left:
                 return
-            self._look_elsewhere()
+            self._look_elsewhere(elsewhere)
             for connection in pace.laggards(self._connections):
                 connection.replace()
 
-    def _tell(self) -> None:
+    def _tell(self) -> list[Descriptor]:
+        """Tell the progress what is new; returns the blobs elsewhere that it has heard of."""
         with self._lock:
             events = [self._events.popleft() for _ in range(len(self._events))]
             downloads = list(self._open)
+            elsewhere = list(self._elsewhere)
         for event in events:
             event()
         for download in downloads:
             self._progress.update(download.blob, download.partial.written)
+        return elsewhere
 
-    def _look_elsewhere(self) -> None:
+    def _look_elsewhere(self, blobs: Sequence[Descriptor]) -> None:
         """Look after the blobs that another process is fetching, and take over what it left."""
-        with self._lock:
-            blobs = list(self._elsewhere)
         for blob in blobs:
             if self._try_open(blob):
                 with self._lock:
                     self._elsewhere.remove(blob)
                     self._changed.notify_all()
-            else:
-                self._progress.update(blob, self._blobs.partial_size(blob))
+        # Reading a long journal takes a while, and people do not look so often.
+        if time.monotonic() - self._looked_at < _ELSEWHERE_SECONDS:
+            return
+        self._looked_at = time.monotonic()
+        with self._lock:
+            blobs = [blob for blob in blobs if blob in self._elsewhere]
+        for blob in blobs:
+            self._progress.update(blob, self._blobs.partial_size(blob))
 
     # Opening and ending blobs, in whichever thread.
 
@@ -248,8 +260,13 @@ class Transfer:
             if self._stopping.is_set():
                 opened.close()
                 return True
-            if blob not in self._elsewhere:
+            had = f"{format_size(opened.resumed)} of {format_size(blob.size)}"
+            if blob in self._elsewhere:
+                self._notice(f"going on with {blob.digest.short}, which another smolctl left")
+            else:
                 self._events.append(partial(self._progress.begin, blob, opened.resumed))
+                if opened.resumed:
+                    self._notice(f"going on with {blob.digest.short}: {had} are here already")
             self._open.append(Download(opened, self._options.part_size))
         self._more_to_hash.set()
         return True
@@ -292,7 +309,7 @@ class Transfer:
         with self._lock:
             while not self._stopping.is_set():
                 part = self._first(Download.next_part)
-                if part is None and self._unopened:
+                if part is None and self._unopened and len(self._open) < self._most_open:
                     self._open_next()
                     continue
                 part = part or self._first(Download.half_of_a_slow_part)
@@ -308,7 +325,8 @@ class Transfer:
         blob = self._unopened.popleft()
         if not self._try_open(blob):
             self._elsewhere.append(blob)
-            self._events.append(partial(self._progress.begin, blob, 0))
+            present = self._blobs.partial_size(blob)
+            self._events.append(partial(self._progress.begin, blob, present))
             self._notice(f"another smolctl is fetching {blob.digest.short}: waiting for it")
 
     def _receive_part(self, part: Part, connection: Connection) -> None:
@@ -390,7 +408,7 @@ class Transfer:
 
     def _wait(self, seconds: float, failure: TransientFailure) -> None:
         if seconds >= _TOLD_SECONDS:
-            self._notice(f"{failure.message}; trying again")
+            self._notice(f"{failure.message}; trying again in {seconds:.0f} s")
         self._stopping.wait(seconds)
 
     def _go_to_next_source(self, part: Part, error: SmolctlError) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from smolctl.errors import IntegrityError, StorageError
+from smolctl.model import document
 from smolctl.model.digest import Digest
 from smolctl.model.units import format_size
 from smolctl.store.journal import boot_id, read_journal
@@ -64,6 +65,8 @@ class Blobs:
 
         Raises `IntegrityError` when it is missing or damaged; `what` names it there.
         """
+        if descriptor.size > document.MAXIMUM_SIZE:
+            raise IntegrityError(f"the {what} is larger than {document.MAXIMUM_SIZE} bytes")
         path = self.path(descriptor.digest)
         with storage_errors(path):
             try:

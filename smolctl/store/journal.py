@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import os
 import threading
-import uuid
 import zlib
 from collections import deque
 from typing import TYPE_CHECKING
@@ -43,7 +42,7 @@ def boot_id() -> str:
             name = file.read().strip()
     except (OSError, ValueError):
         name = ""
-    return name or str(uuid.uuid4())  # nothing is believed then but what is durable
+    return name or os.urandom(16).hex()  # nothing is believed then but what is durable
 
 
 def read_journal(path: Path, blob: Descriptor, boot: str) -> Extents:

@@ -26,6 +26,7 @@ from tests.support.faulty_registry import (
     instead,
     pack,
     redirect,
+    short_of_its_length,
     unauthorized,
 )
 from tests.support.pulling import HASTY
@@ -308,7 +309,7 @@ def test_a_redirect_from_https_to_http_is_refused() -> None:
 
     client.session.request = answered
 
-    with client, pytest.raises(RegistryUnavailable, match="HTTPS to plain HTTP"):
+    with client, pytest.raises(RegistryUnavailable, match="from https to http"):
         client.resolve(Reference.parse("registry.example.com/team/model:v1"))
 
     assert asked == ["HEAD https://registry.example.com/v2/team/model/manifests/v1"]
@@ -359,46 +360,36 @@ class TestResolve:
 
 
 class TestTags:
-    def test_of_several_pages_come_in_order(self, registry: FaultyRegistry) -> None:
-        pages = {
-            None: Answer.of(b'{"tags": ["b", "a"]}', Link='</v2/t/m/tags/list?last=a>; rel="next"'),
-            "a": Answer.of(b'{"tags": ["c"]}'),
-        }
-        registry.spoil("/tags/list", lambda r, _: pages[r.query.get("last", [None])[0]])
+    def test_are_those_of_the_first_page_in_its_order(self, registry: FaultyRegistry) -> None:
+        page = Answer.of(b'{"tags": ["b", "a"]}', Link='</v2/t/m/tags/list?last=a>; rel="next"')
+        registry.spoil("/tags/list", instead(page))
 
         with client_of(registry) as client:
-            assert client.tags("t/m") == ["b", "a", "c"]
+            assert client.tags("t/m") == ["b", "a"]
 
-    def test_without_end_are_cut_off(self, registry: FaultyRegistry) -> None:
-        page = b'{"tags": [%s]}' % b",".join(b'"t%d"' % number for number in range(400))
-        registry.spoil(
-            "/tags/list",
-            instead(Answer.of(page, Link='</v2/t/m/tags/list?again>; rel="next"')),
-        )
+        assert [request.query for request in registry.requests] == [{"n": ["1000"]}]
+
+    def test_that_no_tag_can_be_are_left_out(self, registry: FaultyRegistry) -> None:
+        page = Answer.of(b'{"tags": ["a", "../b", "c d", "%s"]}' % (b"e" * 129))
+        registry.spoil("/tags/list", instead(page))
 
         with client_of(registry) as client:
-            assert len(client.tags("t/m")) <= 1200
+            assert client.tags("t/m") == ["a"]
 
-        assert len(registry.requests) <= 3
+    def test_without_end_are_not_read_to_it(self, registry: FaultyRegistry) -> None:
+        endless = Endless(1024 * 1024 * 1024)
+        registry.spoil("/tags/list", instead(Answer(200, {}, endless.pieces(), endless.size)))
 
-    def test_on_another_host_are_asked_for_without_credentials(
-        self, registry: FaultyRegistry, elsewhere: FaultyRegistry
-    ) -> None:
-        registry.want_basic(ME.username, ME.secret)
-        link = f'<http://{elsewhere.host}/v2/t/m/tags/list>; rel="next"'
-        page = Answer.of(b'{"tags": ["a"]}', Link=link)
-        registry.spoil("/tags/list", lambda r, a: page if r.authorization else a)
-
-        with client_of(registry, ME) as client, pytest.raises(ModelNotFound):
+        with client_of(registry) as client, pytest.raises(IntegrityError, match="more than"):
             client.tags("t/m")
 
-        assert [request.authorization for request in elsewhere.requests] == [None]
+        assert endless.sent < 24 * 1024 * 1024
 
     @pytest.mark.parametrize("body", [b"[]", b"<html>", b'{"tags": 1}', b"[" * 9999, b"null"])
     def test_that_are_none_are_an_error(self, registry: FaultyRegistry, body: bytes) -> None:
         registry.spoil("/tags/list", instead(Answer.of(body)))
 
-        with client_of(registry) as client, pytest.raises(RegistryUnavailable, match="tags"):
+        with client_of(registry) as client, pytest.raises(IntegrityError, match="tags"):
             client.tags("t/m")
 
     def test_of_no_repository_are_not_found(self, registry: FaultyRegistry) -> None:
@@ -419,14 +410,44 @@ def test_nothing_listening_is_said_in_one_line(unused_tcp_port: int) -> None:
     assert "urllib3" not in caught.value.message
 
 
-def test_a_registry_that_knows_no_head_is_asked_for_the_manifest(registry: FaultyRegistry) -> None:
+@pytest.mark.parametrize("status", [404, 405, 501])
+def test_a_registry_that_knows_no_head_is_asked_for_the_manifest(
+    registry: FaultyRegistry, status: int
+) -> None:
     model = registry.publish("team/model", "v1", pack())
     registry.spoil(
-        "/manifests/", lambda asked, good: error(405, "X") if asked.method == "HEAD" else good
+        "/manifests/", lambda asked, good: error(status, "X") if asked.method == "HEAD" else good
     )
 
     with client_of(registry) as client:
         assert str(client.resolve(named(registry))) == model.id
+
+
+@pytest.mark.parametrize(
+    "trick", ["http://{evil}\\@{good}/v2/x", "http://me:x@{evil}/", "http:///x"]
+)
+def test_an_address_that_programs_read_differently_is_not_followed(
+    registry: FaultyRegistry, elsewhere: FaultyRegistry, trick: str
+) -> None:
+    registry.want_basic(ME.username, ME.secret)
+    target = trick.format(evil=elsewhere.host, good=registry.host)
+    registry.spoil(
+        "/manifests/",
+        lambda asked, good: Answer(307, {"Location": target}) if asked.authorization else good,
+    )
+
+    with client_of(registry, ME) as client, pytest.raises(RegistryUnavailable, match="no address"):
+        client.fetch_manifest(named(registry))
+
+    assert elsewhere.requests == []
+
+
+def test_a_first_connection_that_breaks_is_tried_again(registry: FaultyRegistry) -> None:
+    model = registry.publish("team/model", "v1", pack())
+    registry.spoil("/manifests/", short_of_its_length, times=1)
+
+    with client_of(registry) as client:
+        assert str(client.fetch_manifest(named(registry)).descriptor.digest) == model.id
 
 
 def test_a_silent_registry_is_given_up_on(

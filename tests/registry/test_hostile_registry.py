@@ -403,7 +403,7 @@ class TestRedirects:
         realm = f"http://{elsewhere.host}/token"
         elsewhere.spoil("", instead(unauthorized(f'Bearer realm="{realm}",scope="x"')))
 
-        with pytest.raises(AccessDenied):
+        with pytest.raises(RegistryUnavailable, match="sends us, answered 401"):
             fetch(store, registry, find_credentials=lambda: Credentials("me", "s3cret"))
 
         assert elsewhere.requests
