@@ -22,11 +22,11 @@ import json
 import re
 import sys
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from smolctl.errors import InvalidReference, StorageError, UsageError
 from smolctl.model.reference import parse_registry, parse_repository
+from smolctl.settings import MAXIMUM_CONNECTIONS, expanded
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -35,6 +35,7 @@ else:
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
 
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 _SCHEMES = {"": None, "http://": True, "https://": False}
@@ -104,7 +105,7 @@ class Configuration:
         connections, retries = entries.get("max-connections"), entries.get("retries")
         registry = entries.get("registry")
         return cls(
-            connections.number(at_least=1) if connections else None,
+            connections.number(at_least=1, at_most=MAXIMUM_CONNECTIONS) if connections else None,
             retries.number(at_least=0) if retries else None,
             dict(_registries(registry)) if registry else {},
         )
@@ -179,18 +180,20 @@ class _Entry:
         """Return a path; a relative one starts at the file's own folder."""
         if not isinstance(self.value, str) or not self.value:
             raise self.unexpected("the path of a file")
-        return self.file.parent / Path(self.value).expanduser()
+        return self.file.parent / expanded(self.value)
 
     def flag(self) -> bool:
         if not isinstance(self.value, bool):
             raise self.unexpected("true or false")
         return self.value
 
-    def number(self, *, at_least: int) -> int:
+    def number(self, *, at_least: int, at_most: int | None = None) -> int:
         if not isinstance(self.value, int) or isinstance(self.value, bool):
             raise self.unexpected("a number")
         if self.value < at_least:
             raise self.error(f" is {self.value}; at least {at_least} is expected")
+        if at_most is not None and self.value > at_most:
+            raise self.error(f" is {self.value}; at most {at_most} is expected")
         return self.value
 
     def _under(self, name: str) -> str:

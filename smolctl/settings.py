@@ -14,6 +14,9 @@ from smolctl.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+MAXIMUM_CONNECTIONS = 64
+"""Connections to one registry at once: more are unkind to it, and gain nothing."""
+
 _TRUE = frozenset({"1", "true", "yes", "on"})
 _FALSE = frozenset({"", "0", "false", "no", "off"})
 _CA_BUNDLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
@@ -65,19 +68,25 @@ class Settings:
         # A password is taken as it is: what looks like a quote may be a part of it.
         account = value("DOCKER_USERNAME"), environ.get("DOCKER_PASSWORD", "")
         return cls(
-            home=Path(home).expanduser().absolute() if home else default_home(),
+            home=expanded(home).absolute() if home else default_home(),
             docker_config=_docker_config_folder(docker_config) / "config.json",
-            registry_auth_file=Path(auth_file).expanduser() if auth_file else None,
+            registry_auth_file=expanded(auth_file) if auth_file else None,
             docker_hub_account=account if all(account) else None,
             default_registry=value("SMOLCTL_DEFAULT_REGISTRY") or "docker.io",
             offline=_flag("SMOLCTL_OFFLINE", value("SMOLCTL_OFFLINE")),
             configuration=(
-                Path(configuration).expanduser().absolute()
-                if configuration
-                else _default_configuration()
+                expanded(configuration).absolute() if configuration else _default_configuration()
             ),
-            ca_bundle=Path(bundle).expanduser() if bundle else None,
+            ca_bundle=expanded(bundle) if bundle else None,
         )
+
+
+def expanded(path: str) -> Path:
+    """Return `path` with a leading `~` or `~user` in full. Raises `UsageError` for no such user."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        raise UsageError(f"there is no home folder for {path}") from None
 
 
 def default_home() -> Path:
@@ -94,7 +103,12 @@ def _default_configuration() -> Path:
 
 
 def _docker_config_folder(value: str) -> Path:
-    return Path(value).expanduser() if value else Path.home() / ".docker"
+    if value:
+        return expanded(value)
+    try:
+        return Path.home() / ".docker"
+    except RuntimeError:  # a user without a home has no credentials there
+        return Path("/nonexistent/.docker")
 
 
 def _flag(name: str, value: str) -> bool:

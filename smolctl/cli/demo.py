@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from smolctl.cli.invocation import Invocation
+from smolctl.errors import StorageError
 from smolctl.model.reference import Reference
+from smolctl.store.storage import storage_errors
 from smolctl.store.store import Store
 
 if TYPE_CHECKING:
@@ -26,6 +28,9 @@ EXAMPLES = (
 )
 
 QUESTION = "What is the capital of France?"
+_MARK = "made-by-smolctl-demo"
+"""The file that says that the folder is a demo's, and may be emptied by the next one."""
+
 PIPED = "Anna baked a cake for her brother. The cake was sweet. Everybody liked it."
 
 
@@ -44,7 +49,7 @@ class _Step:
 def command(
     ctx: typer.Context,
     home: Annotated[
-        Path | None, typer.Option(help="Where the demo keeps its models; emptied first.")
+        Path | None, typer.Option(help="The folder where the demo keeps its models.")
     ] = None,
 ) -> None:
     """Pull, list and run a small demo model from a registry on loopback.
@@ -60,8 +65,7 @@ def command(
     output = Invocation.of(ctx).output
     folder = (home or _default_folder()).absolute()
     served, cache = Store(folder / "registry"), Store(folder / "models")
-    for store in (served, cache):
-        _clear(store.root)
+    _clear(folder, served.root, cache.root)
     publish(served)
     with serving(served) as registry:
         model = Reference(registry, REPOSITORY, "latest").familiar()
@@ -104,7 +108,16 @@ def _default_folder() -> Path:
     return user_cache_path("smolctl", appauthor=False) / "demo"
 
 
-def _clear(root: Path) -> None:
-    """Remove what an earlier demo left, and nothing that is not a cache."""
-    if (root / "oci-layout").exists():
-        shutil.rmtree(root)
+def _clear(folder: Path, *roots: Path) -> None:
+    """Remove what an earlier demo left in `folder`, and nothing that it did not make."""
+    mark = folder / _MARK
+    if not mark.exists() and any(root.exists() for root in roots):
+        raise StorageError(
+            f"{folder} holds something that no demo made",
+            hint="Name another folder with --home.",
+        )
+    with storage_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        mark.touch()
+        for root in roots:
+            shutil.rmtree(root, ignore_errors=True)

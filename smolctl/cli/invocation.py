@@ -72,7 +72,7 @@ class Invocation:
         from smolctl.cli.progress import pull_progress
         from smolctl.registry.pull import pull
         from smolctl.registry.source import open_sources
-        from smolctl.registry.transfer import TransferOptions
+        from smolctl.registry.transfer_options import TransferOptions
 
         configuration = self._configuration(reference.registry)
         options = TransferOptions()
@@ -115,11 +115,15 @@ class Invocation:
             raise ModelNotFound(f"no model here has the ID {name}")
         if policy is PullPolicy.never or self.offline:
             familiar = self.store.familiar(reference)
-            kept = ", and --offline says not to fetch it" if self.offline else ""
+            listed = "`smolctl model ls` lists what is here"
+            if self.offline:
+                raise ModelNotFound(
+                    f"{familiar} is not here, and smolctl is told to stay offline",
+                    hint=f"{listed}. (--offline or SMOLCTL_OFFLINE)",
+                )
             raise ModelNotFound(
-                f"{familiar} is not here{kept}",
-                hint=f"`smolctl model pull {familiar}` fetches it; `smolctl model ls` lists what is"
-                " here.",
+                f"{familiar} is not here",
+                hint=f"`smolctl model pull {familiar}` fetches it; {listed}.",
             )
         if policy is PullPolicy.newer and found is not None:
             return self._newer(reference, found)

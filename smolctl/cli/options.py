@@ -13,6 +13,7 @@ import typer
 
 from smolctl.errors import SmolctlError
 from smolctl.model.reference import parse_registry
+from smolctl.settings import MAXIMUM_CONNECTIONS
 
 
 class PullPolicy(str, Enum):
@@ -94,7 +95,7 @@ MaxConnectionsFlag = Annotated[
     typer.Option(
         "--max-connections",
         min=1,
-        max=64,
+        max=MAXIMUM_CONNECTIONS,
         metavar="N",
         help="Connections to fetch over at once; 8 unless config.toml says otherwise.",
     ),

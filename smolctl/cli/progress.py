@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import time
+from collections import deque
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -20,6 +22,11 @@ if TYPE_CHECKING:
     from smolctl.model.descriptor import Descriptor
     from smolctl.model.digest import Digest
     from smolctl.registry.progress import Progress
+
+
+_RATE_SECONDS = 5.0
+_KNOWN_SECONDS = 0.5
+"""How long it takes to know a rate."""
 
 
 @contextmanager
@@ -42,9 +49,9 @@ class _LineProgress:
         self._name = name
 
     def begin(self, blob: Descriptor, present: int) -> None:
-        """Say that `blob` is being fetched."""
-        had = f", {format_size(present)} of it here already" if present else ""
-        what = f"{blob.digest.short} ({format_size(blob.size)}{had})"
+        """Say that `blob` is being fetched; that some of it is here, a notice says."""
+        del present
+        what = f"{blob.digest.short} ({format_size(blob.size)})"
         self._output.notice(f"{self._name}: fetching {what}")
 
     def update(self, blob: Descriptor, present: int) -> None:
@@ -65,51 +72,82 @@ class _BarProgress:
     def __init__(self, bars: RichProgress) -> None:
         self._bars = bars
         self._tasks: dict[Digest, TaskID] = {}
+        self._rates: dict[Digest, _Rate] = {}
 
     def begin(self, blob: Descriptor, present: int) -> None:
         """Add a bar for `blob`, as full as it is."""
-        # `completed` from the start: what was here already does not count into the rate.
         self._tasks[blob.digest] = self._bars.add_task(
-            blob.digest.short, total=blob.size, completed=present
+            blob.digest.short, total=blob.size, completed=present, pace=""
         )
-        if present:
-            had = f"{format_size(present)} of {format_size(blob.size)}"
-            self.notice(f"{blob.digest.short}: going on, {had} are here already")
+        self._rates[blob.digest] = _Rate(present)
 
     def update(self, blob: Descriptor, present: int) -> None:
         """Move the bar of `blob`; full, it says that the hash is still to come."""
-        task = self._tasks[blob.digest]
-        label = f"{blob.digest.short} verifying" if present == blob.size else blob.digest.short
-        self._bars.update(task, completed=present, description=label)
+        pace = self._rates[blob.digest].pace(present, blob.size)
+        self._bars.update(self._tasks[blob.digest], completed=present, pace=pace)
 
     def end(self, blob: Descriptor) -> None:
         """Fill the bar of `blob`, also when another process fetched it meanwhile."""
-        self._bars.update(
-            self._tasks[blob.digest], completed=blob.size, description=blob.digest.short
-        )
+        pace = self._rates[blob.digest].overall(blob.size)
+        self._bars.update(self._tasks[blob.digest], completed=blob.size, pace=pace)
 
     def notice(self, text: str) -> None:
         """Print it above the bars."""
         self._bars.console.print(printable_line(text), markup=False, highlight=False)
 
 
+class _Rate:
+    """How fast a blob comes: over the last seconds while it does, and over all at its end.
+
+    A stall shows as one, and what came before it does not count for long.
+    """
+
+    def __init__(self, present: int) -> None:
+        self._began = time.monotonic()
+        self._present = present
+        self._seen = deque([(self._began, present)])
+
+    def pace(self, present: int, size: int) -> str:
+        """Return the rate and the time left, as text, when `present` of `size` bytes are here."""
+        now = time.monotonic()
+        self._seen.append((now, present))
+        while now - self._seen[0][0] > _RATE_SECONDS and len(self._seen) > 2:
+            self._seen.popleft()
+        then, before = self._seen[0]
+        if present == size:
+            return "verifying"
+        if now - then < _KNOWN_SECONDS:
+            return ""
+        rate = (present - before) / (now - then)
+        if rate < 1:
+            return "waiting"
+        return f"{format_size(int(rate))}/s, {_clock((size - present) / rate)} left"
+
+    def overall(self, size: int) -> str:
+        """Return the rate and the time that it took, as text."""
+        seconds = time.monotonic() - self._began
+        came = size - self._present
+        if seconds < _KNOWN_SECONDS or not came:
+            return "done"
+        return f"{format_size(int(came / seconds))}/s, {_clock(seconds)}"
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
 def _bars() -> RichProgress:
     from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        DownloadColumn,
-        Progress,
-        TextColumn,
-        TimeRemainingColumn,
-        TransferSpeedColumn,
-    )
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 
     console = Console(stderr=True, no_color=bool(os.environ.get("NO_COLOR")) or None)
     return Progress(
         TextColumn("{task.description}"),
-        BarColumn(bar_width=None),
+        # Not to the terminal's edge: the ^C that a terminal echoes would break the line there.
+        BarColumn(bar_width=20),
         DownloadColumn(),
-        TransferSpeedColumn(),
-        TimeRemainingColumn(compact=True, elapsed_when_finished=True),
+        TextColumn("{task.fields[pace]}"),
         console=console,
     )

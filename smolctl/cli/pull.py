@@ -18,7 +18,7 @@ from smolctl.cli.options import (
     PullPolicy,
     RetriesFlag,
 )
-from smolctl.errors import IntegrityError, ModelNotFound
+from smolctl.errors import IntegrityError, ModelNotFound, SmolctlError
 from smolctl.model.units import format_size
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ EXAMPLES = (
     ("The newest version of a model", "smolctl model pull ai/smollm2"),
     ("One variant of it", "smolctl model pull ai/smollm2:360M-Q4_K_M"),
     ("From another registry", "smolctl model pull registry.example.com/team/model:v1"),
+    ("On a bad network", "smolctl model pull ai/smollm2 --retries 50"),
     ("Exactly these bytes", "smolctl model pull ai/smollm2@sha256:<64 digits>"),
 )
 
@@ -36,9 +37,11 @@ EXAMPLES = (
 @dataclass(frozen=True)
 class _Result:
     name: str
+    shown: str
     model: StoredModel
     size: int
     fetched: int
+    changed: bool
 
 
 def command(
@@ -56,39 +59,58 @@ def command(
 ) -> None:
     """Bring models from their registries to this machine.
 
-    What is here already is not fetched again. Every byte is checked against its digest before it
+    What is here already is not fetched again, and a pull that was broken off goes on where it
+    stopped. Every byte is checked against its digest before it
     counts as here. When a tag has moved in the registry it moves here, and the model that it
     named before stays, under its digest.
     """
     network = NetworkFlags(plain_http, ca_file, max_connections, retries)
     invocation = Invocation.of(ctx, offline=offline, network=network)
-    results = [_pull(invocation, name, quiet=quiet or as_json) for name in models]
+    results: list[_Result] = []
+    failure: SmolctlError | None = None
+    for name in models:
+        try:
+            result = _pull(invocation, name, quiet=quiet)
+        except SmolctlError as error:  # the others are pulled all the same
+            if failure is not None:
+                invocation.output.error(failure.message, failure.hint)
+            failure = error
+            continue
+        results.append(result)
+        if not as_json:
+            _print(invocation, result, quiet=quiet)
     if as_json:
         invocation.output.json([_as_json(result) for result in results])
-    elif quiet:
-        for result in results:
-            invocation.output.line(str(result.model.id))
+    if failure is not None:
+        raise failure
 
 
 def _pull(invocation: Invocation, name: str, *, quiet: bool) -> _Result:
-    store, output = invocation.store, invocation.output
+    store = invocation.store
     found = store.find(name)
     reference = invocation.reference_of(name, found)
     if found is not None and (invocation.offline or _is_pinned(invocation, name, found)):
-        pulled, fetched = found, 0
+        pulled, fetched, changed = found, 0, False
     elif invocation.offline:
-        pulled, fetched = invocation.obtain(name, PullPolicy.never), 0
+        pulled, fetched, changed = invocation.obtain(name, PullPolicy.never), 0, False
     else:
         result = invocation.pull(reference or _origin(name, found), quiet=quiet)
-        pulled, fetched = result.model, result.fetched
+        pulled, fetched, changed = result.model, result.fetched, result.changed
         if result.moved_from is not None and not quiet:
-            output.notice(f"The tag moved; the model before is still here: {result.moved_from.id}")
-    size = store.artifact(pulled).size
-    if not quiet:
-        what = f"{format_size(size)}, ID {pulled.id.short}"
-        state = "Pulled" if fetched else "Already here:"
-        output.line(f"{state} {store.familiar(reference) if reference else name} ({what})")
-    return _Result(name, pulled, size, fetched)
+            invocation.output.notice(
+                f"The tag moved; the model before is still here: {result.moved_from.id}"
+            )
+    shown = store.familiar(reference) if reference else name
+    return _Result(name, shown, pulled, store.artifact(pulled).size, fetched, changed)
+
+
+def _print(invocation: Invocation, result: _Result, *, quiet: bool) -> None:
+    if quiet:
+        invocation.output.line(str(result.model.id))
+        return
+    what = f"{format_size(result.size)}, ID {result.model.id.short}"
+    state = "Pulled" if result.changed else "Already here:"
+    invocation.output.line(f"{state} {result.shown} ({what})")
 
 
 def _is_pinned(invocation: Invocation, name: str, found: StoredModel) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from contextlib import closing
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
@@ -30,6 +29,7 @@ from smolctl.engine.chat_template import Message
 from smolctl.engine.llama import LoadedModel, LoadOptions, load
 from smolctl.engine.sampling import Sampling
 from smolctl.errors import ModelNotFound, NotRunnable
+from smolctl.settings import expanded
 
 if TYPE_CHECKING:
     from smolctl.cli.output import Output
@@ -141,7 +141,7 @@ def command(
 
 def _find(invocation: Invocation, model: str, pull: PullPolicy) -> Runnable:
     """Return what `model` means: a file when it looks like a path, else a model by its name."""
-    path = Path(model).expanduser()
+    path = expanded(model)
     is_path = model.startswith(("/", "./", "../", "~"))
     # `model.gguf` is a file that is there or misspelled; `team/model.gguf` may be a repository.
     if is_path or (model.endswith(".gguf") and (path.exists() or "/" not in model)):

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import time
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from smolctl.model.descriptor import Descriptor
+
+_REPEATED_SECONDS = 5.0
+"""How long a notice is not repeated: all connections fail at once when the network does."""
 
 
 class Progress(Protocol):
@@ -49,3 +56,35 @@ class NoticesAlone(NoProgress):
     def notice(self, text: str) -> None:
         """Pass it on."""
         self._progress.notice(text)
+
+
+class Announcements:
+    """What threads have to say to `progress`, until the one that may speak to it takes it.
+
+    Not safe for threads by itself: whoever owns it holds a lock.
+    """
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._waiting: list[Callable[[], None]] = []
+        self._noticed: dict[str, float] = {}
+
+    def begin(self, blob: Descriptor, present: int) -> None:
+        """Have it told that `blob` is being fetched."""
+        self._waiting.append(partial(self._progress.begin, blob, present))
+
+    def end(self, blob: Descriptor) -> None:
+        """Have it told that `blob` is here."""
+        self._waiting.append(partial(self._progress.end, blob))
+
+    def notice(self, text: str) -> None:
+        """Have it told `text`, unless it was just now."""
+        now = time.monotonic()
+        if now - self._noticed.get(text, -_REPEATED_SECONDS) >= _REPEATED_SECONDS:
+            self._noticed[text] = now
+            self._waiting.append(partial(self._progress.notice, text))
+
+    def take(self) -> list[Callable[[], None]]:
+        """Return what is to be told, in order, as calls to be made."""
+        taken, self._waiting = self._waiting, []
+        return taken

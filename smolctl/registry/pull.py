@@ -13,7 +13,8 @@ from smolctl.model.config import ConfigSchema
 from smolctl.model.manifest import ImageIndex, Manifest, is_index
 from smolctl.registry.progress import NoProgress, NoticesAlone
 from smolctl.registry.source import first
-from smolctl.registry.transfer import Transfer, TransferOptions
+from smolctl.registry.transfer import Transfer
+from smolctl.registry.transfer_options import TransferOptions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,7 +32,7 @@ _SHOWN_TAGS = 8
 
 @dataclass(frozen=True)
 class Pull:
-    """What a pull did. `fetched` is in bytes: what came over the network.
+    """What a pull did. `fetched` is in bytes: what came of the layers.
 
     `changed` says whether anything is here now that was not: bytes, the model, or its name.
     """
@@ -81,8 +82,7 @@ def pull(
         layers = [blob for blob in missing if blob.digest != manifest.config.digest]
         changed = changed or bool(missing)
         if len(layers) < len(missing):
-            quiet = NoticesAlone(progress)
-            fetched += Transfer(sources, store.blobs, quiet, options).fetch([manifest.config])
+            Transfer(sources, store.blobs, NoticesAlone(progress), options).fetch([manifest.config])
         if missing:
             # It is small and comes first: a broken one is refused before the weights.
             try:

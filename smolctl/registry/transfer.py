@@ -14,13 +14,10 @@ Four kinds of threads share the work, and one lock guards what they share:
 
 from __future__ import annotations
 
-import os
-import sys
 import threading
 import time
 from collections import deque
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
@@ -36,6 +33,8 @@ from smolctl.model.units import format_size
 from smolctl.registry.blob_stream import RangeIgnored
 from smolctl.registry.download import Download
 from smolctl.registry.pace import Connection, Pace
+from smolctl.registry.priority import give_way
+from smolctl.registry.progress import Announcements
 from smolctl.registry.retry import Budget, TransientFailure
 
 if TYPE_CHECKING:
@@ -46,16 +45,15 @@ if TYPE_CHECKING:
     from smolctl.registry.download import Part
     from smolctl.registry.progress import Progress
     from smolctl.registry.source import Source
+    from smolctl.registry.transfer_options import TransferOptions
     from smolctl.store.blobs import Blobs
 
-_MEBIBYTE = 1024 * 1024
-_READ = _MEBIBYTE
+_READ = 1024 * 1024
 """Bytes read from a connection at once, at most."""
 
 _PROGRESS = 16 * 1024
 """Bytes that an attempt must bring for the next failure to count as the first."""
 
-_NICER = 5
 _TICK_SECONDS = 0.1
 _ELSEWHERE_SECONDS = 1.0
 _IDLE_SECONDS = 0.5
@@ -63,30 +61,9 @@ _LEAVE_SECONDS = 1.0
 _TOLD_SECONDS = 1.0
 """Waits shorter than this are not worth telling."""
 
-_REPEATED_SECONDS = 5.0
-"""How long a notice is not repeated: all connections fail at once when the network does."""
-
-
-@dataclass(frozen=True)
-class TransferOptions:
-    """How to transfer. Sizes are in bytes, times in seconds.
-
-    Eight connections keep a fast network busy where each is held to a fraction of it; more gain
-    nothing on a local network and are unkind to a registry. `slow_after` is how long a connection
-    must lag before it is replaced.
-    """
-
-    connections: int = 8
-    part_size: int = 16 * _MEBIBYTE
-    sync_every: int = 64 * _MEBIBYTE
-    slow_after: float = 5.0
-
 
 class Transfer:
-    """Brings blobs into `blobs` from `sources`: the first, and the next where that one fails.
-
-    For one call of `fetch`.
-    """
+    """Brings blobs into `blobs` from `sources`, each where those before it fail. Used once."""
 
     def __init__(
         self,
@@ -117,8 +94,7 @@ class Transfer:
         self._fetched = 0
         self._unsynced = 0
         self._failure: BaseException | None = None
-        self._events: deque[Callable[[], None]] = deque()
-        self._told: dict[str, float] = {}
+        self._announcements = Announcements(progress)
         self._looked_at = 0.0
 
     def fetch(self, wanted: Sequence[Descriptor]) -> int:
@@ -184,13 +160,10 @@ class Transfer:
 
     def _let_go(self) -> None:
         with self._lock:
-            idle = [download for download in self._open if not download.active]
-            busy = [download for download in self._open if download.active]
-        for download in idle:
-            download.partial.close()
-        for download in busy:
-            # A connection that is still being made cannot be broken off: its thread closes the
-            # file when it comes to it, unless the process ends first.
+            downloads = [(download, bool(download.active)) for download in self._open]
+        for download, is_active in downloads:
+            if not is_active:  # else its last thread does, unless the process ends before
+                download.partial.close()
             with suppress(StorageError):
                 download.partial.note()
 
@@ -213,13 +186,13 @@ class Transfer:
                 connection.replace()
 
     def _tell(self) -> list[Descriptor]:
-        """Tell the progress what is new; returns the blobs elsewhere that it has heard of."""
+        """Tell what is new; returns the blobs elsewhere that the progress has heard of."""
         with self._lock:
-            events = [self._events.popleft() for _ in range(len(self._events))]
+            announcements = self._announcements.take()
             downloads = list(self._open)
             elsewhere = list(self._elsewhere)
-        for event in events:
-            event()
+        for announce in announcements:
+            announce()
         for download in downloads:
             self._progress.update(download.blob, download.partial.written)
         return elsewhere
@@ -247,12 +220,7 @@ class Transfer:
         opened = self._blobs.open_partial(blob, wait=False)
         if opened is None:
             return False
-        try:
-            is_here = self._blobs.has(blob)
-        except StorageError:
-            opened.close()
-            raise
-        if is_here:
+        if self._blobs.has(blob):
             opened.discard()
             self._finished(blob)
             return True
@@ -264,7 +232,7 @@ class Transfer:
             if blob in self._elsewhere:
                 self._notice(f"going on with {blob.digest.short}, which another smolctl left")
             else:
-                self._events.append(partial(self._progress.begin, blob, opened.resumed))
+                self._announcements.begin(blob, opened.resumed)
                 if opened.resumed:
                     self._notice(f"going on with {blob.digest.short}: {had} are here already")
             self._open.append(Download(opened, self._options.part_size))
@@ -273,22 +241,19 @@ class Transfer:
 
     def _finished(self, blob: Descriptor) -> None:
         with self._lock:
-            self._events.append(partial(self._progress.end, blob))
+            self._announcements.end(blob)
             self._left -= 1
             self._changed.notify_all()
         self._news.put(None)
 
     def _notice(self, text: str) -> None:
         with self._lock:
-            now = time.monotonic()
-            if now - self._told.get(text, -_REPEATED_SECONDS) >= _REPEATED_SECONDS:
-                self._told[text] = now
-                self._events.append(partial(self._progress.notice, text))
+            self._announcements.notice(text)
 
     # The connections, each in a thread of its own.
 
     def _receive_parts(self, connection: Connection) -> None:
-        _give_way()
+        give_way()
         while (part := self._next_part()) is not None:
             try:
                 self._receive_part(part, connection)
@@ -325,13 +290,13 @@ class Transfer:
         blob = self._unopened.popleft()
         if not self._try_open(blob):
             self._elsewhere.append(blob)
-            present = self._blobs.partial_size(blob)
-            self._events.append(partial(self._progress.begin, blob, present))
+            self._announcements.begin(blob, self._blobs.partial_size(blob))
             self._notice(f"another smolctl is fetching {blob.digest.short}: waiting for it")
 
     def _receive_part(self, part: Part, connection: Connection) -> None:
         """Fetch `part`, trying again and elsewhere while that may help."""
-        budget = self._budget(part)
+        client = self._sources[part.source].client
+        budget = Budget(client.retries)
         connection.take_part()
         while part.left > 0 and not self._stopping.is_set():
             gained = part.gained
@@ -347,7 +312,7 @@ class Transfer:
             except TransientFailure as failure:
                 if self._stopping.is_set():
                     return
-                self._sources[part.source].client.forget_location(part.download.blob)
+                client.forget_location(part.download.blob)
                 if connection.replaced:
                     connection.replaced = False
                     continue
@@ -362,7 +327,8 @@ class Transfer:
                 error = failure
             if not self._go_to_next_source(part, error):
                 raise error
-            budget = self._budget(part)
+            client = self._sources[part.source].client
+            budget = Budget(client.retries)
 
     def _receive(self, part: Part, connection: Connection) -> None:
         source = self._sources[part.source]
@@ -402,9 +368,6 @@ class Transfer:
         self._more_to_hash.set()
         if is_due:
             self._more_to_sync.set()
-
-    def _budget(self, part: Part) -> Budget:
-        return Budget(self._sources[part.source].client.retries)
 
     def _wait(self, seconds: float, failure: TransientFailure) -> None:
         if seconds >= _TOLD_SECONDS:
@@ -468,11 +431,8 @@ class Transfer:
 
     def _may_begin_anew(self, download: Download, error: IntegrityError) -> bool:
         with self._lock:
-            if download.partial.resumed:
+            if download.partial.resumed or download.is_mixed:
                 self._notice(f"what was here of {download.blob.digest.short} is damaged: once more")
-                return True
-            if download.is_mixed:
-                self._notice(f"{download.blob.digest.short} came damaged from one side: once more")
                 return True
             return self._change_source(download, error)
 
@@ -486,15 +446,3 @@ class Transfer:
                 downloads = list(self._open)
             for download in downloads:
                 download.partial.sync()
-
-
-def _give_way() -> None:
-    """Let the verifier's thread go before this one, where a thread has a priority of its own.
-
-    On a network faster than a core can hash, the hash is what a pull waits for in the end.
-    """
-    if sys.platform == "linux":
-        thread = threading.get_native_id()
-        with suppress(OSError):
-            nice = os.getpriority(os.PRIO_PROCESS, thread)
-            os.setpriority(os.PRIO_PROCESS, thread, nice + _NICER)

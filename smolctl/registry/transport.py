@@ -138,6 +138,7 @@ def _proxy_refusal() -> RegistryUnavailable:
 
 def _is_address(proxy: str) -> bool:
     try:
+        urlsplit(proxy)  # requests splits it before it has a scheme, too
         whole = prepend_scheme_if_needed(proxy, "http")  # type: ignore[no-untyped-call]
         return bool(urlsplit(whole).hostname)
     except ValueError:

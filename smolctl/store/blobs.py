@@ -95,7 +95,7 @@ class Blobs:
             return None
         try:
             return PartialBlob(descriptor, path, self.path(descriptor.digest), handle)
-        except BaseException:  # a Ctrl-C, too
+        except StorageError:
             os.close(handle)
             raise
 

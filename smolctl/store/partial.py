@@ -133,7 +133,7 @@ class PartialBlob:
     def note(self) -> None:
         """Have the journal hear of every byte that is there, for a writer that cannot be ended."""
         with self._lock:
-            if self._handle >= 0:
+            if self._is_ours:
                 self._note_the_rest()
 
     def sync(self) -> None:

@@ -62,14 +62,11 @@ def lock_file(path: Path, *, wait: bool) -> int | None:
             handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
-                if _is_at(handle, path):
-                    return handle
             except BlockingIOError:
                 os.close(handle)
                 return None
-            except BaseException:  # a Ctrl-C while it waits, too
-                os.close(handle)
-                raise
+            if _is_at(handle, path):
+                return handle
             os.close(handle)
 
 
@@ -98,7 +95,6 @@ def sync_folder(folder: Path) -> None:
 
 
 def _is_at(handle: int, path: Path) -> bool:
-    """Whether the open file `handle` is the one that is at `path` now."""
     try:
         there = path.stat()
     except FileNotFoundError:

@@ -211,8 +211,8 @@ class Store:
             if layout.exists():
                 return
             self.root.mkdir(parents=True, exist_ok=True)
-            # Unless another process has made the layout, and more, while we looked.
             there = {path.name for path in self.root.iterdir()}
+            # Unless another process has made the layout, and more, while we looked.
             if there - _UNFINISHED - _EVERYWHERE and not layout.exists():
                 raise StorageError(
                     f"{self.root} is not empty and is not a model cache",

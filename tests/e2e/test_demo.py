@@ -74,10 +74,25 @@ def test_the_demo_needs_no_network_and_no_input(smolctl: Smolctl, tmp_path: Path
 
 
 def test_a_demo_that_fails_ends_as_its_command_did(smolctl: Smolctl, tmp_path: Path) -> None:
-    (tmp_path / "demo" / "models").mkdir(parents=True)
-    (tmp_path / "demo" / "models" / "notes.txt").write_text("not a cache")
-    done = smolctl("demo", "--home", tmp_path / "demo", expect=8)
+    folder = tmp_path / "demo"
+    smolctl.environment["SMOLCTL_CONFIG"] = str(tmp_path / "broken.toml")
+    (tmp_path / "broken.toml").write_text("nonsense")
+
+    done = smolctl("demo", "--home", folder, expect=2)
+
     assert "The demo ended early" in done.stderr
+
+
+def test_a_demo_empties_no_folder_but_its_own(smolctl: Smolctl, tmp_path: Path) -> None:
+    models = tmp_path / "mine" / "models"
+    models.mkdir(parents=True)
+    (models / "oci-layout").write_text('{"imageLayoutVersion":"1.0.0"}')
+
+    done = smolctl("demo", "--home", tmp_path / "mine", expect=8)
+
+    assert "no demo made" in done.stderr
+    assert len(done.stderr_lines) == 2
+    assert [path.name for path in models.iterdir()] == ["oci-layout"]
 
 
 def test_the_demo_model_says_what_it_is_wherever_it_appears(demo_store: Store) -> None:

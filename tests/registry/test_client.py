@@ -423,9 +423,7 @@ def test_a_registry_that_knows_no_head_is_asked_for_the_manifest(
         assert str(client.resolve(named(registry))) == model.id
 
 
-@pytest.mark.parametrize(
-    "trick", ["http://{evil}\\@{good}/v2/x", "http://me:x@{evil}/", "http:///x"]
-)
+@pytest.mark.parametrize("trick", ["http://{evil}\\@{good}/v2/x", "http://me:x@{evil}/"])
 def test_an_address_that_programs_read_differently_is_not_followed(
     registry: FaultyRegistry, elsewhere: FaultyRegistry, trick: str
 ) -> None:

@@ -13,6 +13,7 @@ import pytest
 from smolctl.errors import AccessDenied, RegistryUnavailable, StorageError
 from smolctl.model.descriptor import Descriptor
 from smolctl.model.digest import Digest
+from smolctl.registry.transfer_options import TransferOptions
 from smolctl.store.blobs import Blobs
 from smolctl.store.partial import PartialBlob
 from smolctl.store.store import Store
@@ -268,7 +269,8 @@ def test_a_partial_that_is_dropped_takes_nobody_elses_along(
 class TestProcesses:
     """The same with two real ones, of which the kernel may kill one."""
 
-    CONTENT = weights(24 * MEBIBYTE, 3)
+    PART = TransferOptions().part_size
+    CONTENT = weights(PART + 8 * MEBIBYTE, 3)
     MODEL = Packed.of_layers(CONTENT)
 
     @pytest.fixture
@@ -282,14 +284,14 @@ class TestProcesses:
         (layer,) = self.MODEL.layers
         name = f"{large.host}/team/model:v1"
         pause = Pause(2 * MEBIBYTE)
-        large.spoil(layer, pause, when=asks_from(16 * MEBIBYTE), times=1)
+        large.spoil(layer, pause, when=asks_from(self.PART), times=1)
         first = smolctl.start("model", "pull", "-q", name)
         store = Store(smolctl.home)
         notes = Watching()
         try:
             assert pause.reached.wait(30)
             with ThreadPoolExecutor(1) as pool:
-                second = pool.submit(fetch, store, large, progress=notes, options=parts_of(8 << 20))
+                second = pool.submit(fetch, store, large, progress=notes, options=TransferOptions())
                 assert notes.waits.wait(30)
                 assert notes.moved.wait(30)
                 assert not notes.ended
@@ -310,7 +312,7 @@ class TestProcesses:
         (layer,) = self.MODEL.layers
         name = f"{large.host}/team/model:v1"
         pause = Pause()
-        large.spoil(layer, pause, when=asks_from(8 * MEBIBYTE), times=1)
+        large.spoil(layer, pause, when=asks_from(self.PART), times=1)
         first = smolctl.start("model", "pull", name)
         second = None
         try:
@@ -335,7 +337,7 @@ class TestProcesses:
         old = large.publish("team/model", "v0", Packed.of_layers(weights(1000)))
         smolctl("model", "pull", "-q", f"{large.host}/team/model:v0", expect=0)
         pause = Pause()
-        large.spoil(layer, pause, when=asks_from(8 * MEBIBYTE), times=1)
+        large.spoil(layer, pause, when=asks_from(self.PART), times=1)
         pulling = smolctl.start("model", "pull", "-q", f"{large.host}/team/model:v1")
         try:
             assert pause.reached.wait(30)

@@ -8,6 +8,7 @@ the next pull completes. `python -m tests.registry.test_random_faults 1 5000` tr
 from __future__ import annotations
 
 import contextlib
+import gc
 import random
 import shutil
 import signal
@@ -23,7 +24,7 @@ import pytest
 
 from smolctl.errors import IntegrityError, ModelNotFound, RegistryUnavailable
 from smolctl.registry.retry import RetryPolicy
-from smolctl.registry.transfer import TransferOptions
+from smolctl.registry.transfer_options import TransferOptions
 from smolctl.store.store import Store
 from tests.support import blob_faults
 from tests.support.faulty_registry import (
@@ -133,6 +134,7 @@ class World:
 
     def move(self) -> None:
         """Go on with a copy, as after the end of a process: an interrupted one may hold locks."""
+        gc.collect()  # sockets that it was just making, which nobody will close
         if self.store.root.exists():
             copy = self.store.root.with_name(f"{self.store.root.name}x")
             with contextlib.suppress(shutil.Error):  # its last threads may still be leaving
@@ -216,6 +218,7 @@ def assert_all_have_left() -> None:
 
 
 @pytest.mark.timeout(60)
+@pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
 @pytest.mark.parametrize("seed", range(40))
 def test_a_pull_ends_in_the_right_model_or_in_a_clean_error(seed: int, tmp_path: Path) -> None:
     survive(seed, tmp_path)

@@ -17,7 +17,8 @@ from smolctl.registry.blob_stream import BlobStream
 from smolctl.registry.client import RegistryClient
 from smolctl.registry.pull import pull
 from smolctl.registry.source import Source
-from smolctl.registry.transfer import Transfer, TransferOptions
+from smolctl.registry.transfer import Transfer
+from smolctl.registry.transfer_options import TransferOptions
 from tests.support.blob_faults import (
     SignedAddresses,
     Silence,

@@ -13,7 +13,7 @@ from smolctl.registry.client import RegistryClient
 from smolctl.registry.pull import Pull, pull
 from smolctl.registry.retry import RetryPolicy
 from smolctl.registry.source import Source
-from smolctl.registry.transfer import TransferOptions
+from smolctl.registry.transfer_options import TransferOptions
 
 if TYPE_CHECKING:
     from smolctl.model.descriptor import Descriptor
