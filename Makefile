@@ -20,10 +20,10 @@ demo: $(STAMP) ## Pull a small demo model from a registry on loopback and ask it
 	@$(BIN)/smolctl demo
 
 test: $(STAMP) ## Run the fast tests
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -n auto -m "not slow"
 
 test-all: $(STAMP) ## Run every test, the slow ones and the interoperability ones too
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto
 
 lint: $(STAMP) ## Check style, formatting and types
 	$(BIN)/ruff check .
