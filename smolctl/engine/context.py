@@ -49,6 +49,7 @@ class Context:
     def close(self) -> None:
         """Free the context and the model."""
         if self.handle is not None:
+            self.vocabulary.close()
             self._lib.llama_batch_free(self._batch)
             self._lib.llama_free(self.handle)
             self._lib.llama_model_free(self._model)

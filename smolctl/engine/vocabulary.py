@@ -13,17 +13,24 @@ _PIECE_BYTES = 64
 
 
 class Vocabulary:
-    """The tokens of a loaded model. Safe to use from several threads: llama.cpp only reads it."""
+    """The `size` tokens of a loaded model. Several threads may use it: llama.cpp only reads it."""
 
     def __init__(self, lib: Any, model: Any) -> None:
         self._lib = lib
-        self.handle = lib.llama_model_get_vocab(model)
+        self._handle = lib.llama_model_get_vocab(model)
         self._pieces: dict[int, bytes] = {}
+        self.size = int(lib.llama_vocab_n_tokens(self._handle))
 
-    @cached_property
-    def size(self) -> int:
-        """How many tokens there are."""
-        return int(self._lib.llama_vocab_n_tokens(self.handle))
+    @property
+    def handle(self) -> Any:
+        """llama.cpp's vocabulary. Raises `NotRunnable` when the model has been freed."""
+        if self._handle is None:
+            raise NotRunnable("the model has been unloaded")
+        return self._handle
+
+    def close(self) -> None:
+        """Know nothing any more: the model is being freed."""
+        self._handle = None
 
     @cached_property
     def bos_token(self) -> str:

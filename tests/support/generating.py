@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from smolctl.engine.engine import Engine
 
 GREEDY = Sampling(temperature=0, max_tokens=24)
+DEMO_SYSTEM = "You are the smolctl demo model, a very small assistant."
+"""What the demo model's template says where a conversation has no system message."""
 
 
 def request(
@@ -25,9 +27,10 @@ def reply(engine: Engine, prompt: str, sampling: Sampling = GREEDY, **more: Any)
     return "".join(engine.submit(request(engine, prompt, sampling, **more)).texts())
 
 
-def chat(question: str, system: str | None = None) -> str:
-    """Return `question` in ChatML, an answer to follow."""
-    turns = [("system", system)] if system else []
-    turns.append(("user", question))
+def chat(*contents: str, system: str = DEMO_SYSTEM) -> str:
+    """Return a conversation in ChatML, questions and answers by turns, an answer to follow."""
+    roles = ("user", "assistant")
+    turns = [("system", system)]
+    turns += [(roles[number % 2], content) for number, content in enumerate(contents)]
     text = "".join(f"<|im_start|>{role}\n{content}<|im_end|>\n" for role, content in turns)
     return f"{text}<|im_start|>assistant\n"
