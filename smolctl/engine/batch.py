@@ -43,22 +43,23 @@ def compose(slots: Sequence[Slot], batch_tokens: int) -> list[tuple[Slot, Chunk]
 
 
 def shared_out(wanted: Sequence[int], budget: int) -> list[int]:
-    """Return how much of `budget` each gets; none more than `wanted`, the oldest first.
+    """Return how much of `budget` each gets, the oldest first; none more than it `wanted`.
 
     The oldest gets half, so that prompts which come together are done one after another, and not
-    all of them last. The rest is shared evenly, so that a short one need not wait for a long one.
+    all of them last. The others share evenly, so that a short one need not wait for a long one.
     """
     if not wanted:
         return []
     given = [0] * len(wanted)
     given[0] = min(wanted[0], (budget + 1) // 2)
     budget -= given[0]
-    while budget > 0:
-        hungry = [index for index, want in enumerate(wanted) if given[index] < want]
-        if not hungry:
+    while hungry := [number for number in range(1, len(wanted)) if given[number] < wanted[number]]:
+        if not budget:
             break
-        for index in hungry:
-            more = min(wanted[index] - given[index], max(1, budget // len(hungry)), budget)
-            given[index] += more
+        even = max(1, budget // len(hungry))
+        for number in hungry:
+            more = min(wanted[number] - given[number], even, budget)
+            given[number] += more
             budget -= more
+    given[0] += min(wanted[0] - given[0], budget)
     return given

@@ -57,7 +57,9 @@ def choose(slots: Sequence[Slot], prompt: list[int], *, can_copy: bool) -> Place
     here = shared[own.number]
     lost = len(own.tokens) - here
     copy_pays = can_copy and best - here >= _WORTH_COPYING
-    if not can_copy or (0 < here >= lost and not copy_pays):
+    # A short tail is soon decoded again; to give up another's whole prefix for it would cost more.
+    little = lost < _WORTH_COPYING and all(slot.tokens for slot in free)
+    if not can_copy or (here and (here >= lost or little) and not copy_pays):
         return Place(own, own, here)
     # Given up: the least recently used. One never used comes first, lower numbers before higher.
     target = min(free, key=lambda slot: (slot.last_used, slot.number))

@@ -66,7 +66,7 @@ def test_a_quantized_cache_generates(tiny):
 
 def test_a_quantized_cache_without_flash_attention_says_that_it_cannot_be(tiny):
     options = EngineOptions(cache_type_v="q8_0", flash_attention=False)
-    with pytest.raises(NotRunnable, match="cannot make a context: .*flash_attn"):
+    with pytest.raises(NotRunnable, match=r"cannot make a context: .*flash_attn"):
         Engine.open([tiny], options)
 
 
