@@ -24,7 +24,8 @@ _CANDIDATE = np.dtype([("token", np.int32), ("logit", np.float32), ("p", np.floa
 """`llama_token_data` of `llama.h`."""
 
 _DEADLINE_SECONDS = 1.0
-"""For one token, which takes milliseconds: an ambiguous grammar can double that with each."""
+"""Of the processor, for one token. Most take milliseconds; an ambiguous grammar can double that
+with each token."""
 
 
 class Constraint:
@@ -51,7 +52,7 @@ class Constraint:
         as in llama.cpp's `common_sampler_sample`. Raises `InvalidGrammar` when the grammar takes
         too long, and `NotRunnable` when it admits no token that the model has.
         """
-        end = time.monotonic() + _DEADLINE_SECONDS
+        end = time.thread_time() + _DEADLINE_SECONDS
         candidates = np.empty(len(logits), _CANDIDATE)
         _fill(candidates, logits)
         token = self._choose(chain, candidates)
@@ -62,7 +63,7 @@ class Constraint:
         self._lib.llama_sampler_accept(chain, token)
         if not self._vocabulary.ends_generation(token):
             self._lib.llama_sampler_accept(self._sampler, token)
-        if time.monotonic() > end:
+        if time.thread_time() > end:
             raise InvalidGrammar("the grammar is too ambiguous to follow")
         return token
 

@@ -45,7 +45,7 @@ class Engine:
         self._waiting: deque[Reply] = deque()
         self._changed = Condition()
         self._closing = False
-        self._broken: SmolctlError | None = None
+        self._broken: Exception | None = None
         self._numbers = itertools.count(1)
         self._clock = itertools.count(1)
         self._thread = Thread(target=self._run, name="engine", daemon=True)
@@ -101,36 +101,32 @@ class Engine:
             )
         if min(request.tokens) < 0 or max(request.tokens) >= self.vocabulary.size:
             raise UsageError("the prompt has a token that the model does not have")
-        constraint = None
-        if request.grammar is not None:
-            from smolctl.engine.constraint import Constraint  # here: it imports numpy
-
-            constraint = Constraint(request.grammar, self.vocabulary)
-        sampler = Sampler(request.sampling, self.vocabulary.size, constraint)
+        sampler = Sampler(request.sampling, request.grammar, self.vocabulary)
         limit = min(request.sampling.max_tokens or room, room)
         reply = Reply(next(self._numbers), request, sampler, limit)
-        try:
-            self._enqueue(reply)
-        except SmolctlError:
+        refusal = self._enqueue(reply)
+        if refusal is not None:
             sampler.close()
-            raise
+            raise refusal
         return reply.generation
 
-    def _enqueue(self, reply: Reply) -> None:
+    def _enqueue(self, reply: Reply) -> Exception | None:
+        """Have `reply` wait for a sequence, or return why it may not."""
         with self._changed:
             if self._broken is not None:
-                raise self._broken
+                return self._broken
             if self._closing:
-                raise NotRunnable("the model is being unloaded")
+                return NotRunnable("the model has been unloaded")
             # Those that the next step will give a sequence do not wait.
             free = sum(slot.reply is None for slot in self._slots)
             if len(self._waiting) >= self._queue + free:
-                raise EngineBusy(
+                return EngineBusy(
                     f"{len(self._waiting)} requests wait for the model already",
                     hint="Try again later.",
                 )
             self._waiting.append(reply)
             self._changed.notify()
+            return None
 
     def _run(self) -> None:
         """Do one step after another until `close`."""
@@ -138,9 +134,7 @@ class Engine:
             while self._wait_for_work():
                 self._step()
         except Exception as error:  # noqa: BLE001 - the border of a thread: its callers get it
-            broken = NotRunnable(f"the engine failed: {type(error).__name__}: {error}")
-            broken.__cause__ = error
-            self._broken = broken
+            self._broken = error
         self._end_all()
 
     def _wait_for_work(self) -> bool:

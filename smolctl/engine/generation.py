@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Literal
 
 from smolctl.engine.sampling import Sampling
@@ -14,13 +14,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from smolctl.engine.gbnf import Grammar
-    from smolctl.errors import SmolctlError
 
 FinishReason = Literal["stop", "length", "cancelled"]
 
 _MAXIMUM_STOPS = 16
 _MAXIMUM_STOP_LETTERS = 1024
 _MAXIMUM_LOGPROBS = 100
+_SIGNAL_SECONDS = 0.2
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ class End:
     """How a reply ended: with a reason, or with the error that its caller gets."""
 
     reason: FinishReason | None
-    error: SmolctlError | None = None
+    error: Exception | None = None
 
 
 class Generation:
@@ -128,7 +128,7 @@ class Generation:
     def __next__(self) -> Piece:
         if self._ended:
             raise StopIteration
-        event = self.events.get()
+        event = self._next_event()
         if isinstance(event, Piece):
             return event
         self._ended = True
@@ -136,6 +136,14 @@ class Generation:
         if event.error is not None:
             raise event.error
         raise StopIteration
+
+    def _next_event(self) -> Piece | End:
+        """Wait for the next event. A signal that comes just before the wait does not end it."""
+        while True:
+            try:
+                return self.events.get(timeout=_SIGNAL_SECONDS)
+            except Empty:
+                continue
 
     def __enter__(self) -> Generation:
         return self

@@ -11,7 +11,6 @@ if TYPE_CHECKING:
     from smolctl.engine.generation import FinishReason, GenerationRequest, TokenScore
     from smolctl.engine.sampling import Sampler
     from smolctl.engine.vocabulary import Vocabulary
-    from smolctl.errors import SmolctlError
 
 
 class Reply:
@@ -70,7 +69,7 @@ class Reply:
         # A stop string may have been completed by the very last bytes.
         self._close(End("stop" if self._text.stopped else reason))
 
-    def fail(self, error: SmolctlError) -> None:
+    def fail(self, error: Exception) -> None:
         """Have the reply's caller get `error`."""
         self._close(End(None, error))
 

@@ -8,11 +8,13 @@ import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from smolctl.errors import UsageError
+from smolctl.errors import SmolctlError, UsageError
 
 if TYPE_CHECKING:
     from smolctl.engine.constraint import Constraint
     from smolctl.engine.context import Context
+    from smolctl.engine.gbnf import Grammar
+    from smolctl.engine.vocabulary import Vocabulary
 
 _PENALTY_TOKENS = 64
 """How many of the latest tokens the penalties look at: llama.cpp's default."""
@@ -72,17 +74,24 @@ class Sampling:
 class Sampler:
     """llama.cpp's samplers of one reply, under the constraint of a grammar or without.
 
-    Close it after use. Raises `UsageError` for a bias of a token that the model does not have.
+    Close it after use. Raises `UsageError` for a bias of a token that the model does not have,
+    and `InvalidGrammar` when llama.cpp refuses the grammar.
     """
 
-    def __init__(
-        self, sampling: Sampling, vocabulary_size: int, constraint: Constraint | None = None
-    ) -> None:
+    def __init__(self, sampling: Sampling, grammar: Grammar | None, vocabulary: Vocabulary) -> None:
         from llama_cpp import llama_cpp as lib
 
         self._lib = lib
-        self._constraint = constraint
-        self._chain = _chain(lib, sampling, vocabulary_size)
+        self._chain = _chain(lib, sampling, vocabulary.size)
+        self._constraint: Constraint | None = None
+        if grammar is not None:
+            from smolctl.engine.constraint import Constraint  # here: it imports numpy
+
+            try:
+                self._constraint = Constraint(grammar, vocabulary)
+            except SmolctlError:
+                self.close()
+                raise
 
     def sample(self, context: Context, row: int) -> int:
         """Choose a token from the logits of `row` of the batch that `context` decoded last.

@@ -206,9 +206,9 @@ def test_more_requests_than_may_wait_are_refused(tiny):
 def test_a_bug_in_the_engines_thread_reaches_everybody_who_waits(tiny, monkeypatch):
     with Engine.open([tiny]) as engine:
         monkeypatch.setattr("smolctl.engine.engine.compose", lambda *_: 1 // 0)
-        with pytest.raises(NotRunnable, match="ZeroDivisionError"):
+        with pytest.raises(ZeroDivisionError):
             next(engine.submit(request(engine, PROMPT)))
-        with pytest.raises(NotRunnable, match="ZeroDivisionError"):
+        with pytest.raises(ZeroDivisionError):
             engine.submit(request(engine, PROMPT))
 
 
@@ -240,8 +240,8 @@ def test_ctrl_c_is_heard_while_waiting_for_the_next_piece(tiny, monkeypatch):
             signal.pthread_kill(main, signal.SIGINT)
 
         thread = threading.Thread(target=interrupt)
-        thread.start()
         with pytest.raises(KeyboardInterrupt), engine.submit(request(engine, PROMPT)) as running:
+            thread.start()
             next(running)
         thread.join()
         go_on.set()
