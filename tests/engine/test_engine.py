@@ -240,7 +240,10 @@ def test_ctrl_c_is_heard_while_waiting_for_the_next_piece(tiny, monkeypatch):
             signal.pthread_kill(main, signal.SIGINT)
 
         thread = threading.Thread(target=interrupt)
-        with pytest.raises(KeyboardInterrupt), engine.submit(request(engine, PROMPT)) as running:
+        with (  # noqa: PT012 - the signal comes while it waits
+            pytest.raises(KeyboardInterrupt),
+            engine.submit(request(engine, PROMPT)) as running,
+        ):
             thread.start()
             next(running)
         thread.join()
