@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from smolctl.engine import log
 from smolctl.errors import InvalidGrammar, NotRunnable
 
 if TYPE_CHECKING:
@@ -39,11 +40,12 @@ class Constraint:
 
         self._lib = lib
         self._vocabulary = vocabulary
+        log.forget_complaints()
         self._sampler = lib.llama_sampler_init_grammar(
             vocabulary.handle, grammar.source.encode(), grammar.root.encode()
         )
         if not self._sampler:
-            raise InvalidGrammar("llama.cpp refuses the grammar")
+            raise InvalidGrammar(log.with_reason("llama.cpp refuses the grammar"))
 
     def sample(self, chain: Any, logits: npt.NDArray[np.float32]) -> int:
         """Choose a token that the grammar admits with the samplers of `chain`.

@@ -26,7 +26,7 @@ _SPACE = re.compile(r"(?:[ \t]|#[^\r\n]*)*")
 _SPACE_AND_LINES = re.compile(r"(?:[ \t\r\n]|#[^\r\n]*)*")
 _NAME = re.compile(r"[A-Za-z0-9-]+")
 _DEFINED_AS = re.compile(r"::=")
-_ESCAPE = r"\\(?:x[0-9A-Fa-f]{2}|u[0-9A-Fa-f]{4}|U[0-9A-Fa-f]{8}|[tnr\\\"\[\]])"
+_ESCAPE = r"\\(?:x[0-9A-Fa-f]{2}|u[0-9A-Fa-f]{4}|U[0-9A-Fa-f]{8}|[tnr\\\"\[\]-])"
 _LITERAL = re.compile(rf'"(?P<letters>(?:[^"\\]|{_ESCAPE})*)"')
 _CLASS = re.compile(rf"\[(?!\^?\])(?:[^\]\\]|{_ESCAPE})+\]|\.")
 _CLOSING = re.compile(r"\)")
@@ -221,6 +221,25 @@ class _Paths:
         """Raise `InvalidGrammar` when the rules are too much."""
         for name in self._rules:
             self._rule(name)
+        for rule in self._rules.values():
+            self._later(rule)
+
+    def _later(self, symbol: _Symbol) -> None:
+        """Count from every place in a rule, where a reply may have got to, as from its beginning.
+
+        All rules have been counted by now, so that this goes through one rule alone.
+        """
+        if isinstance(symbol, _Repeated):
+            self._later(symbol.item)
+        if not isinstance(symbol, _Group):
+            return
+        for alternative in symbol.alternatives:
+            total = _Count(1, 1)
+            for part in reversed(alternative):
+                self._later(part)
+                count = self._symbol(part)
+                steps = count.steps + count.empty * total.steps
+                total = _bounded(steps, count.empty * total.empty)
 
     def _rule(self, name: str) -> _Count:
         known = self._counts.get(name)
@@ -256,9 +275,10 @@ class _Paths:
             return self._group(symbol)
         item = self._symbol(symbol.item)
         if item.empty:
+            if symbol.high is None:  # llama.cpp would never come to the end of it
+                raise InvalidGrammar("the grammar repeats without end what may be empty")
             # Each of the copies that llama.cpp makes may be the first that is not empty.
-            copies = max(symbol.low + 1, symbol.high or 0)
-            return _bounded(item.steps * copies, 1 + item.empty * copies)
+            return _bounded(item.steps * symbol.high, 1 + item.empty * symbol.high)
         return _Count(item.steps, int(symbol.low == 0))
 
 

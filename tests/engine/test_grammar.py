@@ -34,10 +34,14 @@ BROKEN = {
     "begins with itself unseen": ('root ::= x "a"\nx ::= "b"? root', "begins with itself"),
     "twice": ('root ::= "a"\nroot ::= "b"', "two rules"),
     "repeats nothing": ('root ::= ""*', "nothing to repeat"),
+    "repeats emptiness": ('root ::= ("a"? )*', "without end what may be empty"),
+    "repeats emptiness unseen": ('root ::= x{2,}\nx ::= "a" | ( )', "without end"),
     "repeats a repetition": ('root ::= "a"**', "repetition is repeated"),
     "backwards": ('root ::= "a"{3,2}', "repeats at most"),
     "too often": ('root ::= "a"{100000}', "repeats at most"),
     "nested repetitions": ('root ::= (("a"?){900}){900}', "too ambiguous"),
+    "nested repetitions, later": ('root ::= "x" (("a"?){900}){900}', "too ambiguous"),
+    "repeats emptiness later": ('root ::= "x" ("a" | )+', "without end what may be empty"),
     "doubling": (DOUBLING, "too ambiguous"),
     "chain": (CHAIN, "nested too deeply"),
     "parentheses": ("root ::= " + "(" * 90_000, "nested too deeply"),
@@ -61,7 +65,7 @@ GOOD = {
         "expr ::= term ([-+*/] term){0,3}\nterm ::= num\nnum ::= [0-9]{1,3}\n"
     ),
     "lines": 'root ::=\n  "a" |\n  ( "b"\n  | "c" )\n\n# the end',
-    "escapes": r'root ::= "\x41\u00e9\n\\\"" [^\]a-z]? .',
+    "escapes": r'root ::= "\x41\u00e9\n\\\"" [^\]a-z]? . [a\-z]',
     "empty": 'root ::= "" | "a"',
 }
 
