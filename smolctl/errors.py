@@ -37,6 +37,10 @@ class InvalidReference(UsageError):
     """Text that is not a model reference."""
 
 
+class InvalidGrammar(UsageError):
+    """A grammar or JSON schema that is broken, not supported, or too much to follow."""
+
+
 class ModelNotFound(SmolctlError):
     """No such model, tag or variant, here or in the registry."""
 
@@ -69,6 +73,14 @@ class NotRunnable(SmolctlError):
 
 class InvalidGGUF(NotRunnable):
     """A file that is not a GGUF file, or whose header is broken or hostile."""
+
+
+class PromptTooLong(NotRunnable):
+    """A prompt that leaves no room for a reply in the context."""
+
+
+class EngineBusy(NotRunnable):
+    """More requests wait for the model already than may: try again later."""
 
 
 class StorageError(SmolctlError):

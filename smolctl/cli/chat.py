@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from contextlib import closing
 from typing import TYPE_CHECKING
 
 from smolctl.cli.reasoning import split_reasoning
 from smolctl.cli.runnable import render
 from smolctl.engine.chat_template import Message
+from smolctl.engine.generation import GenerationRequest
 from smolctl.errors import NotRunnable
 
 if TYPE_CHECKING:
     from smolctl.cli.output import Output
     from smolctl.cli.runnable import Runnable
-    from smolctl.engine.llama import LoadedModel
+    from smolctl.engine.engine import Engine
     from smolctl.engine.sampling import Sampling
 
 _PROMPT = "> "
@@ -27,13 +27,13 @@ class Chat:
     def __init__(
         self,
         output: Output,
-        loaded: LoadedModel,
+        engine: Engine,
         runnable: Runnable,
         sampling: Sampling,
         system: str | None,
     ) -> None:
         self._output = output
-        self._loaded = loaded
+        self._engine = engine
         self._runnable = runnable
         self._sampling = sampling
         self._beginning = [Message("system", system)] if system else []
@@ -43,7 +43,7 @@ class Chat:
         """Talk until the person leaves."""
         import readline  # noqa: F401 - importing it gives input() its line editing
 
-        context = f"{self._loaded.context_size} tokens of context"
+        context = f"{self._engine.context_size} tokens of context"
         self._output.notice(f"Chat with {self._runnable.name}, {context}. {_HELP}")
         while True:
             try:
@@ -69,11 +69,12 @@ class Chat:
 
     def _turn(self, line: str) -> None:
         question = Message("user", line)
-        prompt = render(self._loaded, self._runnable, [*self._messages, question])
+        prompt = render(self._engine, self._runnable, [*self._messages, question])
         answer: list[str] = []
         try:
-            with closing(self._loaded.generate(prompt, self._sampling)) as generation:
-                for text, is_reasoning in split_reasoning(generation):
+            request = GenerationRequest(prompt, self._sampling)
+            with self._engine.submit(request) as generation:
+                for text, is_reasoning in split_reasoning(generation.texts()):
                     if is_reasoning:
                         self._output.aside(text)
                         continue

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from contextlib import closing
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -26,7 +25,9 @@ from smolctl.cli.prompt import read_prompt, wants_chat
 from smolctl.cli.reasoning import split_reasoning
 from smolctl.cli.runnable import Runnable, render, runnable_file, runnable_model
 from smolctl.engine.chat_template import Message
-from smolctl.engine.llama import LoadedModel, LoadOptions, load
+from smolctl.engine.engine import Engine
+from smolctl.engine.generation import GenerationRequest
+from smolctl.engine.options import EngineOptions
 from smolctl.engine.sampling import Sampling
 from smolctl.errors import ModelNotFound, NotRunnable
 from smolctl.settings import expanded
@@ -113,7 +114,7 @@ def command(
         seed=seed,
         max_tokens=max_tokens,
     )
-    options = LoadOptions(context_size=ctx_size, threads=threads)
+    options = EngineOptions(context_size=ctx_size, threads=threads)
     network = NetworkFlags(plain_http, ca_file, max_connections, retries)
     invocation = Invocation.of(ctx, offline=offline, network=network)
     words = prompt or []
@@ -129,14 +130,14 @@ def command(
         )
     debug = invocation.output.debug
     crashed = None if debug else partial(_crashed, invocation.output)
-    with load(runnable.weights, options, debug=debug, on_abort=crashed) as loaded:
+    with Engine.open(runnable.weights, options, debug=debug, on_abort=crashed) as engine:
         if chat:
-            Chat(invocation.output, loaded, runnable, sampling, system).run()
+            Chat(invocation.output, engine, runnable, sampling, system).run()
         else:
             messages = [Message("system", system)] if system else []
             messages.append(Message("user", text))
-            rendered = render(loaded, runnable, messages)
-            _answer(invocation.output, loaded, rendered, sampling, stream=not no_stream)
+            request = GenerationRequest(render(engine, runnable, messages), sampling)
+            _answer(invocation.output, engine, request, stream=not no_stream)
 
 
 def _find(invocation: Invocation, model: str, pull: PullPolicy) -> Runnable:
@@ -158,14 +159,12 @@ def _crashed(output: Output, reason: str) -> NoReturn:
     os._exit(NotRunnable.exit_code)
 
 
-def _answer(
-    output: Output, loaded: LoadedModel, prompt: str, sampling: Sampling, *, stream: bool
-) -> None:
+def _answer(output: Output, engine: Engine, request: GenerationRequest, *, stream: bool) -> None:
     kept: list[str] = []
     ended = True
-    with closing(loaded.generate(prompt, sampling)) as generation:
+    with engine.submit(request) as generation:
         try:
-            for text, is_reasoning in split_reasoning(generation):
+            for text, is_reasoning in split_reasoning(generation.texts()):
                 if is_reasoning:
                     output.aside(text)
                     continue

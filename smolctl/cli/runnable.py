@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from smolctl.engine.chat_template import Message
-    from smolctl.engine.llama import LoadedModel, LoadOptions
+    from smolctl.engine.engine import Engine
+    from smolctl.engine.options import EngineOptions
     from smolctl.model.gguf import GGUFHeader
     from smolctl.store.store import Store, StoredModel
 
@@ -38,7 +39,7 @@ class Runnable:
     template: ChatTemplate
     context_size: int | None
 
-    def fit(self, options: LoadOptions) -> LoadOptions:
+    def fit(self, options: EngineOptions) -> EngineOptions:
         """Return `options` with the context size filled in where the person left it open.
 
         It is the artifact's, else the model's own, and never more than fits in free memory: a
@@ -87,11 +88,13 @@ def runnable_file(path: Path) -> Runnable:
     return _runnable(path.name, weights, None, None)
 
 
-def render(loaded: LoadedModel, runnable: Runnable, messages: Sequence[Message]) -> str:
-    """Return `messages` as the text that the model expects, its reply to follow."""
-    return runnable.template.render(
-        messages, bos_token=loaded.bos_token, eos_token=loaded.eos_token
+def render(engine: Engine, runnable: Runnable, messages: Sequence[Message]) -> tuple[int, ...]:
+    """Return `messages` as the tokens that the model expects, its reply to follow."""
+    vocabulary = engine.vocabulary
+    text = runnable.template.render(
+        messages, bos_token=vocabulary.bos_token, eos_token=vocabulary.eos_token
     )
+    return tuple(vocabulary.tokenize(text))
 
 
 def _shards(path: Path) -> tuple[Path, ...]:

@@ -42,3 +42,9 @@ def forget_complaints() -> None:
 def first_complaint() -> str | None:
     """Return the first error logged since `forget_complaints`: the cause, not its echoes."""
     return _complaints[0] if _complaints else None
+
+
+def with_reason(message: str) -> str:
+    """Return `message`, and llama.cpp's first complaint after it where there is one."""
+    reason = first_complaint()
+    return f"{message}: {reason}" if reason else message

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from smolctl.cli import runnable
-from smolctl.engine.llama import LoadOptions
+from smolctl.engine.options import EngineOptions
 from smolctl.errors import ModelNotFound, NotRunnable
 from smolctl.model.gguf import read_file
 from smolctl.model.memory import kv_cache_bytes
@@ -30,7 +30,7 @@ def fitted(
     monkeypatch: pytest.MonkeyPatch, path: Path, free: int, asked: int | None = None
 ) -> int | None:
     monkeypatch.setattr(runnable, "_free_memory", lambda: free)
-    return runnable.runnable_file(path).fit(LoadOptions(context_size=asked)).context_size
+    return runnable.runnable_file(path).fit(EngineOptions(context_size=asked)).context_size
 
 
 def test_with_memory_the_context_is_the_models_own(

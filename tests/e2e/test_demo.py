@@ -10,7 +10,8 @@ import pytest
 
 from smolctl.demo.artifact import F16, Q4_K_M, REPOSITORY
 from smolctl.engine.chat_template import Message, find_template
-from smolctl.engine.llama import load
+from smolctl.engine.engine import Engine
+from smolctl.engine.generation import GenerationRequest
 from smolctl.engine.sampling import Sampling
 from smolctl.model.gguf import read_file
 from smolctl.store.files import model_files
@@ -32,13 +33,17 @@ def test_both_variants_give_the_right_answers(demo_store: Store, variant: Any) -
     files = model_files(demo_store, artifact)
     template = find_template(files.chat_template, read_file(files.weights[0]).chat_template)
     wrong = []
-    with load(files.weights) as model:
+    with Engine.open(files.weights) as engine:
+        vocabulary = engine.vocabulary
         for question in QUESTIONS:
             system = question.get("system")
             messages = [Message("system", system)] if system else []
             messages.append(Message("user", question["prompt"]))
-            prompt = template.render(messages, bos_token=model.bos_token, eos_token=model.eos_token)
-            reply = "".join(model.generate(prompt, GREEDY))
+            prompt = template.render(
+                messages, bos_token=vocabulary.bos_token, eos_token=vocabulary.eos_token
+            )
+            request = GenerationRequest(tuple(vocabulary.tokenize(prompt)), GREEDY)
+            reply = "".join(engine.submit(request).texts())
             if reply != question["answer"]:
                 wrong.append((question["prompt"], reply))
     assert wrong == []

@@ -4,8 +4,8 @@ import sys
 
 import pytest
 
+from smolctl.engine.engine import Engine
 from smolctl.engine.interrupts import raised_after
-from smolctl.engine.llama import load
 from tests.support.random_model import write_random_model
 
 COMPARE = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p)
@@ -62,7 +62,7 @@ def test_ctrl_c_while_a_model_loads_ends_the_loading(tmp_path, monkeypatch):
     monkeypatch.setattr("smolctl.engine.log.quiet", log_is_interrupted)
     try:
         with pytest.raises(KeyboardInterrupt):
-            load([path])
+            Engine.open([path])
     finally:
         monkeypatch.undo()
-        load([path]).close()  # sets the log as it was
+        Engine.open([path]).close()  # sets the log as it was

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from smolctl.engine.chat_template import Message, find_template
-from smolctl.engine.llama import LoadOptions, load
+from smolctl.engine.engine import Engine
+from smolctl.engine.generation import GenerationRequest
+from smolctl.engine.options import EngineOptions
 from smolctl.engine.sampling import Sampling
 from smolctl.model.gguf import read_file
 
@@ -37,12 +39,16 @@ def evaluate(path: Path, questions: Sequence[Question]) -> list[Answered]:
     """Ask the model in the GGUF file at `path` every question, each in a fresh conversation."""
     template = find_template(None, read_file(path).chat_template)
     answered = []
-    with load([path], LoadOptions(context_size=1024)) as model:
+    with Engine.open([path], EngineOptions(context_size=1024)) as engine:
+        vocabulary = engine.vocabulary
         for question in questions:
             messages = [Message("system", question.system)] if question.system else []
             messages.append(Message("user", question.prompt))
-            text = template.render(messages, bos_token=model.bos_token, eos_token=model.eos_token)
-            answered.append(Answered(question, "".join(model.generate(text, _GREEDY))))
+            text = template.render(
+                messages, bos_token=vocabulary.bos_token, eos_token=vocabulary.eos_token
+            )
+            request = GenerationRequest(tuple(vocabulary.tokenize(text)), _GREEDY)
+            answered.append(Answered(question, "".join(engine.submit(request).texts())))
     return answered
 
 

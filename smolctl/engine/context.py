@@ -1,0 +1,131 @@
+"""llama.cpp's context: batches of several sequences, and the KV cache of each.
+
+A sequence is a number from 0. Its KV cache holds the tokens decoded for it, from position 0 on.
+Everything here belongs to one thread at a time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from smolctl.engine import log
+from smolctl.engine.vocabulary import Vocabulary
+from smolctl.errors import NotRunnable
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy as np
+    import numpy.typing as npt
+
+_NO_SLOT = 1  # llama_decode: the KV cache has no room for the batch
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Tokens that continue `sequence` from `position` on, with the logits of the last, or none."""
+
+    sequence: int
+    position: int
+    tokens: Sequence[int]
+    wants_logits: bool
+
+
+class Context:
+    """A loaded model and its context. Close it after use."""
+
+    def __init__(self, lib: Any, model: Any, handle: Any) -> None:
+        self._lib = lib
+        self._model = model
+        self.handle = handle
+        self.vocabulary = Vocabulary(lib, model)
+        # The batch of a small context is smaller than asked for, and a larger one ends the process.
+        self.batch_tokens = int(lib.llama_n_batch(handle))
+        self._memory = lib.llama_get_memory(handle)
+        self._batch = lib.llama_batch_init(self.batch_tokens, 0, 1)
+
+    def close(self) -> None:
+        """Free the context and the model."""
+        if self.handle is not None:
+            self.vocabulary.close()
+            self._lib.llama_batch_free(self._batch)
+            self._lib.llama_free(self.handle)
+            self._lib.llama_model_free(self._model)
+            self.handle = self._model = None
+
+    @cached_property
+    def size(self) -> int:
+        """Tokens in the context of one sequence: prompt and reply together."""
+        return int(self._lib.llama_n_ctx_seq(self.handle))
+
+    @cached_property
+    def sequences(self) -> int:
+        """How many sequences the context has."""
+        return int(self._lib.llama_n_seq_max(self.handle))
+
+    @cached_property
+    def can_copy(self) -> bool:
+        """Whether a sequence may begin with a copy of a part of another.
+
+        A recurrent model's state is that of the whole sequence; there is no part of it.
+        """
+        recurrent = self._lib.llama_model_is_recurrent(self._model)
+        return not recurrent and not self._lib.llama_model_is_hybrid(self._model)
+
+    def decode(self, chunks: Sequence[Chunk]) -> list[int]:
+        """Run the model over `chunks`, at most `batch_tokens` in all (`llama_decode`).
+
+        Returns the row of each chunk's last token, by which its logits are found. Raises
+        `NotRunnable` when llama.cpp cannot do it; what the sequences hold is then not known.
+        """
+        batch = self._batch
+        row = 0
+        rows = []
+        for chunk in chunks:
+            for position, token in enumerate(chunk.tokens, chunk.position):
+                batch.token[row] = token
+                batch.pos[row] = position
+                batch.n_seq_id[row] = 1
+                batch.seq_id[row][0] = chunk.sequence
+                batch.logits[row] = 0
+                row += 1
+            batch.logits[row - 1] = chunk.wants_logits
+            rows.append(row - 1)
+        batch.n_tokens = row
+        log.forget_complaints()
+        status = self._lib.llama_decode(self.handle, batch)
+        if status:
+            reason = "the context is full" if status == _NO_SLOT else f"status {status}"
+            raise NotRunnable(log.with_reason(f"llama.cpp stopped: {reason}"))
+        return rows
+
+    def logits(self, row: int) -> npt.NDArray[np.float32]:
+        """Return the logits of `row` of the last batch: a view, good until the next `decode`."""
+        import numpy as np
+
+        pointer = self._lib.llama_get_logits_ith(self.handle, row)
+        size = self.vocabulary.size
+        found: npt.NDArray[np.float32] = np.ctypeslib.as_array(pointer, (size,))
+        return found
+
+    def cut(self, sequence: int, length: int) -> bool:
+        """Drop what `sequence` holds after its first `length` tokens.
+
+        False when the model's memory cannot be cut there, as a recurrent one's cannot: then
+        nothing is left of it.
+        """
+        if self._lib.llama_memory_seq_rm(self._memory, sequence, length, -1):
+            return True
+        self._lib.llama_memory_seq_rm(self._memory, sequence, -1, -1)
+        return False
+
+    def copy(self, source: int, target: int, length: int) -> None:
+        """Have `target` hold the first `length` tokens of `source`, and nothing else.
+
+        llama.cpp copies whole streams only (`llama_memory_seq_cp`), at its next batch.
+        """
+        self._lib.llama_memory_seq_rm(self._memory, target, -1, -1)
+        self._lib.llama_memory_seq_cp(self._memory, source, target, -1, -1)
+        self._lib.llama_memory_seq_rm(self._memory, target, length, -1)

@@ -1,0 +1,126 @@
+"""Loading a model into this process and making a context for it, by llama.cpp's C interface."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any
+
+from smolctl.engine import crash, log
+from smolctl.engine.context import Context
+from smolctl.engine.interrupts import raised_after
+from smolctl.engine.options import CACHE_TYPES
+from smolctl.errors import NotRunnable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from smolctl.engine.options import EngineOptions
+
+_SPINS = "300"
+"""Turns that a waiting thread stays awake: enough for the next tensor, not for a time slice."""
+
+
+def open_context(
+    weights: Sequence[Path],
+    options: EngineOptions,
+    *,
+    debug: bool = False,
+    on_abort: Callable[[str], object] | None = None,
+) -> Context:
+    """Load the GGUF file, or the shards of one in their order, and make a context for it.
+
+    `debug` sends llama.cpp's log to stderr. `on_abort` is called with llama.cpp's reason when it
+    ends the process, from here on. Raises `NotRunnable`, with llama.cpp's own reason, when it
+    cannot load the file or make the context.
+    """
+    _wait_politely()
+    try:
+        from llama_cpp import llama_cpp as lib
+    except ImportError as error:
+        raise NotRunnable(
+            f"llama.cpp cannot be loaded: {error}", hint="pip install llama-cpp-python"
+        ) from error
+    log.quiet(debug=debug)
+    log.forget_complaints()
+    if on_abort is not None:
+        crash.on_abort(on_abort)
+    lib.llama_backend_init()
+    paths = (ctypes.c_char_p * len(weights))(*(os.fsencode(path) for path in weights))
+    parameters = lib.llama_model_default_params()
+    parameters.use_extra_bufts = _may_repack(lib)
+    with ExitStack() as undo:
+        with raised_after() as stopped:
+            parameters.progress_callback = lib.llama_progress_callback(lambda *_: not stopped)
+            model = lib.llama_model_load_from_splits(paths, len(weights), parameters)
+            undo.callback(lib.llama_model_free, model)
+        if not model:
+            raise NotRunnable(log.with_reason("llama.cpp cannot load the model"))
+        if not lib.llama_model_has_decoder(model) or lib.llama_model_has_encoder(model):
+            raise NotRunnable("this model does not generate text")
+        settings = _settings(lib, model, options)
+        with raised_after():
+            handle = lib.llama_init_from_model(model, settings)
+            undo.callback(lib.llama_free, handle)
+        if not handle:
+            raise NotRunnable(
+                log.with_reason("llama.cpp cannot make a context"),
+                hint="A smaller --ctx-size needs less memory.",
+            )
+        context = Context(lib, model, handle)
+        undo.pop_all()
+    return context
+
+
+def _settings(lib: Any, model: Any, options: EngineOptions) -> Any:
+    """Return llama.cpp's parameters of the context.
+
+    One KV stream a sequence (`kv_unified` off): attention then reads a sequence's own cells, and
+    not everyone's under a mask. Logits are kept for one token of a sequence, the next one's
+    beginning: by default there is room for a batch of them, 100 MB with a vocabulary of 49,152.
+    """
+    size = options.context_size or lib.llama_model_n_ctx_train(model)
+    settings = lib.llama_context_default_params()
+    settings.n_ctx = min(size * options.sequences, 2**32 - 1)
+    settings.n_seq_max = options.sequences
+    settings.n_outputs_max = options.sequences
+    settings.n_batch = settings.n_ubatch = options.batch_tokens
+    settings.n_threads = settings.n_threads_batch = options.threads or _cores()
+    settings.kv_unified = False
+    settings.flash_attn_type = (
+        lib.LLAMA_FLASH_ATTN_TYPE_ENABLED
+        if options.flash_attention
+        else lib.LLAMA_FLASH_ATTN_TYPE_DISABLED
+    )
+    settings.type_k = CACHE_TYPES[options.cache_type_k]
+    settings.type_v = CACHE_TYPES[options.cache_type_v]
+    return settings
+
+
+def _may_repack(lib: Any) -> bool:
+    """Whether llama.cpp may keep weights rearranged for this processor (`use_extra_bufts`).
+
+    Not where that means AMX: GCC 12 optimizes most of the tile configuration away that ggml
+    loads (the intrinsic declares that it reads eight bytes of it), and the first batch of a
+    model in Q4_0, Q4_K, Q6_K or Q8_0 ends the process with a segmentation fault.
+    """
+    return b"AMX_INT8 = 1" not in lib.llama_print_system_info()
+
+
+def _wait_politely() -> None:
+    """Have OpenMP's threads sleep when there is long nothing to do for them; they spin by default.
+
+    Where several processes share the cores (`xargs -P4`), a thread that spins keeps another one's
+    work from its core: four answers on two cores took 7.0 s, and take 1.9 s so. One alone is as
+    fast as before. libgomp reads the variable when it is loaded, with llama.cpp.
+    """
+    if "OMP_WAIT_POLICY" not in os.environ:
+        os.environ.setdefault("GOMP_SPINCOUNT", _SPINS)
+
+
+def _cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -1,0 +1,87 @@
+"""A model's vocabulary: text into tokens, and a token into its bytes."""
+
+from __future__ import annotations
+
+import ctypes
+from functools import cached_property
+from typing import Any
+
+from smolctl.errors import NotRunnable
+
+_PIECE_BYTES = 64
+"""Most pieces are shorter; a longer one is asked for twice."""
+
+
+class Vocabulary:
+    """The `size` tokens of a loaded model. Several threads may use it: llama.cpp only reads it."""
+
+    def __init__(self, lib: Any, model: Any) -> None:
+        self._lib = lib
+        self._handle = lib.llama_model_get_vocab(model)
+        self._pieces: dict[int, bytes] = {}
+        self.size = int(lib.llama_vocab_n_tokens(self._handle))
+
+    @property
+    def handle(self) -> Any:
+        """llama.cpp's vocabulary. Raises `NotRunnable` when the model has been freed."""
+        if self._handle is None:
+            raise NotRunnable("the model has been unloaded")
+        return self._handle
+
+    def close(self) -> None:
+        """Know nothing any more: the model is being freed."""
+        self._handle = None
+
+    @cached_property
+    def bos_token(self) -> str:
+        """The text of the token that begins a sequence, empty when the model has none."""
+        return self._text(self._lib.llama_vocab_bos(self.handle))
+
+    @cached_property
+    def eos_token(self) -> str:
+        """The text of the token that ends a sequence, empty when the model has none."""
+        return self._text(self._lib.llama_vocab_eos(self.handle))
+
+    def tokenize(self, text: str) -> list[int]:
+        """Return the tokens of `text`, a rendered conversation, special tokens recognized.
+
+        The beginning-of-sequence token is added where the model wants it and the template has
+        not put it there (`llama_tokenize`, which would add a second one).
+        """
+        encoded = text.encode(errors="replace")
+        size = len(encoded) + 8
+        tokens = (self._lib.llama_token * size)()
+        count = self._lib.llama_tokenize(
+            self.handle, encoded, len(encoded), tokens, size, False, True
+        )
+        if count < 0:  # cannot happen: no text has more tokens than bytes
+            raise NotRunnable("llama.cpp cannot tokenize the prompt")
+        found = list(tokens[:count])
+        bos = self._lib.llama_vocab_bos(self.handle)
+        if self._lib.llama_vocab_get_add_bos(self.handle) and found[:1] != [bos]:
+            found.insert(0, bos)
+        return found
+
+    def ends_generation(self, token: int) -> bool:
+        """Whether the model says with `token` that its reply is over (`llama_vocab_is_eog`)."""
+        return bool(self._lib.llama_vocab_is_eog(self.handle, token))
+
+    def piece(self, token: int) -> bytes:
+        """Return the bytes of `token` in text, none for a special token."""
+        found = self._pieces.get(token)
+        if found is None:
+            found = self._pieces[token] = self._ask(token, special=False)
+        return found
+
+    def _text(self, token: int) -> str:
+        return self._ask(token, special=True).decode(errors="replace") if token >= 0 else ""
+
+    def _ask(self, token: int, *, special: bool) -> bytes:
+        """Return the bytes of `token` (`llama_token_to_piece`)."""
+        size = _PIECE_BYTES
+        while True:
+            buffer = ctypes.create_string_buffer(size)
+            count = self._lib.llama_token_to_piece(self.handle, token, buffer, size, 0, special)
+            if count >= 0:
+                return buffer.raw[:count]
+            size = -count
