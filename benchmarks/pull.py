@@ -89,6 +89,14 @@ def _against_peers(folder: Path, published: Published) -> None:
                     partial(discard, file),
                     ("curl", "openssl"),
                 ),
+                # What smolctl does besides: the file is on the disk when it ends.
+                Contender(
+                    f"{_CHECKED_CURL} && sync",
+                    ("sh", "-c", f"{check} && sync '{file}'"),
+                    environment,
+                    partial(discard, file),
+                    ("curl", "openssl", "sync"),
+                ),
                 curl,
                 Contender(
                     "oras-py download_blob, unchecked", oras, environment, partial(discard, file)
