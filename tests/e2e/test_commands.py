@@ -135,6 +135,36 @@ class TestLs:
 
 
 class TestPull:
+    def test_of_several_goes_on_after_one_that_fails(
+        self, smolctl: Smolctl, registry: FaultyRegistry
+    ) -> None:
+        registry.publish("team/model", "v1", MODEL)
+        here = f"{registry.host}/team/model:v1"
+
+        done = smolctl("model", "pull", "-q", f"{registry.host}/no/model", here, expect=3)
+
+        assert done.stdout.splitlines() == [MODEL.id]
+        assert "no/model" in done.stderr
+
+    def test_tells_json_its_answer_and_people_its_progress(
+        self, smolctl: Smolctl, registry: FaultyRegistry
+    ) -> None:
+        registry.publish("team/model", "v1", MODEL)
+
+        done = smolctl("model", "pull", "--json", f"{registry.host}/team/model:v1", expect=0)
+
+        assert json.loads(done.stdout)[0]["id"] == MODEL.id
+        assert "is here, verified" in done.stderr
+
+    def test_takes_no_more_connections_from_its_configuration_than_from_its_flag(
+        self, smolctl: Smolctl, registry: FaultyRegistry
+    ) -> None:
+        smolctl.configure("max-connections = 65")
+
+        done = smolctl("model", "pull", f"{registry.host}/team/model:v1", expect=2)
+
+        assert "at most 64" in done.stderr
+
     def test_says_what_came_on_stdout_and_how_on_stderr(
         self, smolctl: Smolctl, registry: FaultyRegistry
     ) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import resource
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
-from smolctl.errors import RegistryUnavailable, StorageError
+from smolctl.errors import IntegrityError, RegistryUnavailable, StorageError
 from smolctl.store.store import Store
 from tests.support.faulty_registry import (
     FaultyRegistry,
@@ -20,9 +21,6 @@ from tests.support.faulty_registry import (
     pack,
 )
 from tests.support.pulling import Notes, fetch
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def test_the_cache_holds_what_was_published(store: Store, registry: FaultyRegistry) -> None:
@@ -209,3 +207,47 @@ def test_readers_see_the_old_state_until_the_new_one_is_whole(
         pulling.join(30)
 
     assert str(Store(store.root).get(name).id) == new.id
+
+
+def test_a_config_that_no_config_is_as_large_as_is_not_fetched(
+    store: Store, registry: FaultyRegistry
+) -> None:
+    large = b" " * (4 * 1024 * 1024) + b"{}"
+    model = pack()
+    spoilt = model.altered(lambda m: m["config"].update(size=len(large), digest=digest(large)))
+    registry.publish("team/model", "v1", spoilt)
+
+    with pytest.raises(IntegrityError, match="config is larger"):
+        fetch(store, registry)
+
+    assert not any("/blobs/" in path for path in registry.paths())
+
+
+def test_a_further_tag_is_a_change_though_no_layer_was_fetched(
+    store: Store, registry: FaultyRegistry
+) -> None:
+    first = registry.publish("team/model", "v1", pack())
+    registry.publish("team/model", "v2", first)
+    assert fetch(store, registry).changed
+
+    further = fetch(store, registry, "team/model:v2")
+
+    assert (further.fetched, further.changed) == (0, True)
+    assert not fetch(store, registry, "team/model:v2").changed
+
+
+def test_many_small_layers_do_not_open_as_many_files(
+    store: Store, registry: FaultyRegistry
+) -> None:
+    model = Packed.of_layers(*(b"layer %d" % number for number in range(300)))
+    registry.publish("team/model", "v1", model)
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    soft = len(list(Path("/proc/self/fd").iterdir())) + 60
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    try:
+        pulled = fetch(store, registry)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+    assert store.missing_blobs(store.artifact(pulled.model).manifest) == []
