@@ -239,10 +239,10 @@ def test_a_further_tag_is_a_change_though_no_layer_was_fetched(
 def test_many_small_layers_do_not_open_as_many_files(
     store: Store, registry: FaultyRegistry
 ) -> None:
-    model = Packed.of_layers(*(b"layer %d" % number for number in range(300)))
+    model = Packed.of_layers(*(b"layer %d" % number for number in range(100)))
     registry.publish("team/model", "v1", model)
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    soft = len(list(Path("/proc/self/fd").iterdir())) + 60
+    soft = len(list(Path("/proc/self/fd").iterdir())) + 40
     before = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     try:
