@@ -44,7 +44,7 @@ class Chat:
         import readline  # noqa: F401 - importing it gives input() its line editing
 
         context = f"{self._engine.context_size} tokens of context"
-        self._output.notice(f"Chat with {self._runnable.name}, {context}. {_HELP}")
+        self._output.notice(f"Chat with {self._runnable.name}, {context}.\n{_HELP}")
         while True:
             try:
                 line = input(_PROMPT).strip()
