@@ -159,7 +159,7 @@ def _top(
     ),
 ) -> None:
     if version:
-        print(f"smolctl {__version__}")  # noqa: T201
+        print(f"smolctl {__version__}")  # noqa: T201 - the command line may
         raise typer.Exit
 
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from smolctl.cli.options import NetworkFlags, PullPolicy
-from smolctl.errors import ModelNotFound, RegistryUnavailable, UsageError
+from smolctl.errors import ModelNotFound, RegistryUnavailable, SmolctlError, UsageError
 from smolctl.model.reference import ModelId, parse_registry
 from smolctl.settings import Settings
 from smolctl.store.store import Store, StoredModel
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     import typer
 
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from smolctl.registry.credentials import Credentials
     from smolctl.registry.pull import Pull
     from smolctl.registry.retry import RetryPolicy
+
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,25 @@ class Invocation:
         """The cache. Nothing is read or made before it is used."""
         registry = parse_registry(self.settings.default_registry)
         return Store(self.settings.home, default_registry=registry)
+
+    def each(
+        self, names: Sequence[str], act: Callable[[str], _T]
+    ) -> tuple[list[_T], SmolctlError | None]:
+        """Return what `act` gives for each of `names`, and the last failure, to be raised.
+
+        One that fails does not keep the others from it, as with rm(1); the failures before the
+        last are printed.
+        """
+        results: list[_T] = []
+        failure: SmolctlError | None = None
+        for name in names:
+            try:
+                results.append(act(name))
+            except SmolctlError as error:
+                if failure is not None:
+                    self.output.error(failure.message, failure.hint)
+                failure = error
+        return results, failure
 
     def client(self, registry: str, find: Callable[[], Credentials | None]) -> RegistryClient:
         """Return a client of `registry` with what `find` finds; `UsageError` when offline."""

@@ -18,7 +18,7 @@ from smolctl.cli.options import (
     PullPolicy,
     RetriesFlag,
 )
-from smolctl.errors import IntegrityError, ModelNotFound, SmolctlError
+from smolctl.errors import IntegrityError, ModelNotFound
 from smolctl.model.units import format_size
 
 if TYPE_CHECKING:
@@ -60,25 +60,20 @@ def command(
     """Bring models from their registries to this machine.
 
     What is here already is not fetched again, and a pull that was broken off goes on where it
-    stopped. Every byte is checked against its digest before it
-    counts as here. When a tag has moved in the registry it moves here, and the model that it
-    named before stays, under its digest.
+    stopped. Every byte is checked against its digest before it counts as here. When a tag has
+    moved in the registry it moves here, and the model that it named before stays, under its
+    digest.
     """
     network = NetworkFlags(plain_http, ca_file, max_connections, retries)
     invocation = Invocation.of(ctx, offline=offline, network=network)
-    results: list[_Result] = []
-    failure: SmolctlError | None = None
-    for name in models:
-        try:
-            result = _pull(invocation, name, quiet=quiet)
-        except SmolctlError as error:  # the others are pulled all the same
-            if failure is not None:
-                invocation.output.error(failure.message, failure.hint)
-            failure = error
-            continue
-        results.append(result)
+
+    def pull(name: str) -> _Result:
+        result = _pull(invocation, name, quiet=quiet)
         if not as_json:
             _print(invocation, result, quiet=quiet)
+        return result
+
+    results, failure = invocation.each(models, pull)
     if as_json:
         invocation.output.json([_as_json(result) for result in results])
     if failure is not None:

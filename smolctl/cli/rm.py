@@ -8,7 +8,6 @@ import typer
 
 from smolctl.cli.invocation import Invocation
 from smolctl.cli.options import JsonFlag, QuietFlag, local_models
-from smolctl.errors import SmolctlError
 from smolctl.model.units import format_size
 
 if TYPE_CHECKING:
@@ -41,19 +40,14 @@ def command(
     with all its names.
     """
     invocation = Invocation.of(ctx)
-    removals: list[Removal] = []
-    failure: SmolctlError | None = None
-    for name in models:
-        try:
-            removal = invocation.store.remove(name, force=force)
-        except SmolctlError as error:  # the others are removed all the same, as rm(1) does
-            if failure is not None:
-                invocation.output.error(failure.message, failure.hint)
-            failure = error
-            continue
-        removals.append(removal)
+
+    def remove(name: str) -> Removal:
+        removal = invocation.store.remove(name, force=force)
         if not as_json:
             _print(invocation, removal, quiet=quiet)
+        return removal
+
+    removals, failure = invocation.each(models, remove)
     if as_json:
         invocation.output.json([_as_json(removal) for removal in removals])
     if failure is not None:

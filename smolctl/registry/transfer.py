@@ -228,12 +228,12 @@ class Transfer:
             if self._stopping.is_set():
                 opened.close()
                 return True
-            had = f"{format_size(opened.resumed)} of {format_size(blob.size)}"
             if blob in self._elsewhere:
                 self._notice(f"going on with {blob.digest.short}, which another smolctl left")
             else:
                 self._announcements.begin(blob, opened.resumed)
                 if opened.resumed:
+                    had = f"{format_size(opened.resumed)} of {format_size(blob.size)}"
                     self._notice(f"going on with {blob.digest.short}: {had} are here already")
             self._open.append(Download(opened, self._options.part_size))
         self._more_to_hash.set()
