@@ -19,8 +19,9 @@ LAYERS = {
     "configuration": {"model"},
     "registry": {"registry", "configuration", "store", "model"},
     "engine": {"engine", "model"},
+    "runner": {"runner", "registry", "configuration", "engine", "store", "model"},
     "demo": {"demo", "engine", "store", "model"},
-    "cli": {"cli", "demo", "registry", "configuration", "engine", "store", "model"},
+    "cli": {"cli", "demo", "runner", "registry", "configuration", "engine", "store", "model"},
 }
 ONLY_CLI = {"rich", "typer"}
 LAST_RESORT = {"cli/boundary.py", "engine/engine.py", "registry/transfer.py"}

@@ -5,16 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from smolctl.cli.reasoning import split_reasoning
-from smolctl.cli.runnable import render
-from smolctl.engine.chat_template import Message
-from smolctl.engine.generation import GenerationRequest
+from smolctl.engine.conversation import ChatRequest, Message
 from smolctl.errors import NotRunnable
 
 if TYPE_CHECKING:
     from smolctl.cli.output import Output
-    from smolctl.cli.runnable import Runnable
-    from smolctl.engine.engine import Engine
     from smolctl.engine.sampling import Sampling
+    from smolctl.runner.loaded import LoadedModel
 
 _PROMPT = "> "
 _LEAVE = frozenset({"/bye", "/exit", "/quit"})
@@ -27,14 +24,12 @@ class Chat:
     def __init__(
         self,
         output: Output,
-        engine: Engine,
-        runnable: Runnable,
+        loaded: LoadedModel,
         sampling: Sampling,
         system: str | None,
     ) -> None:
         self._output = output
-        self._engine = engine
-        self._runnable = runnable
+        self._loaded = loaded
         self._sampling = sampling
         self._beginning = [Message("system", system)] if system else []
         self._messages = list(self._beginning)
@@ -43,8 +38,8 @@ class Chat:
         """Talk until the person leaves."""
         import readline  # noqa: F401 - importing it gives input() its line editing
 
-        context = f"{self._engine.context_size} tokens of context"
-        self._output.notice(f"Chat with {self._runnable.name}, {context}.\n{_HELP}")
+        context = f"{self._loaded.engine.context_size} tokens of context"
+        self._output.notice(f"Chat with {self._loaded.name}, {context}.\n{_HELP}")
         while True:
             try:
                 line = input(_PROMPT).strip()
@@ -69,11 +64,11 @@ class Chat:
 
     def _turn(self, line: str) -> None:
         question = Message("user", line)
-        prompt = render(self._engine, self._runnable, [*self._messages, question])
+        chat = ChatRequest((*self._messages, question), self._sampling)
+        prepared = self._loaded.prepare(chat)
         answer: list[str] = []
         try:
-            request = GenerationRequest(prompt, self._sampling)
-            with self._engine.submit(request) as generation:
+            with self._loaded.engine.submit(prepared.request) as generation:
                 for text, is_reasoning in split_reasoning(generation.texts()):
                     if is_reasoning:
                         self._output.aside(text)

@@ -23,13 +23,14 @@ from smolctl.cli.options import (
 )
 from smolctl.cli.prompt import read_prompt, wants_chat
 from smolctl.cli.reasoning import split_reasoning
-from smolctl.cli.runnable import Runnable, render, runnable_file, runnable_model
-from smolctl.engine.chat_template import Message
+from smolctl.engine.conversation import ChatRequest, Message
 from smolctl.engine.engine import Engine
-from smolctl.engine.generation import GenerationRequest
 from smolctl.engine.options import EngineOptions
 from smolctl.engine.sampling import Sampling
 from smolctl.errors import ModelNotFound, NotRunnable
+from smolctl.runner.loaded import LoadedModel
+from smolctl.runner.runnable import Runnable
+from smolctl.runner.source import ModelSource, file_source, model_source
 from smolctl.settings import expanded
 
 if TYPE_CHECKING:
@@ -121,7 +122,7 @@ def command(
     chat = wants_chat(words)
     # The prompt first: a mistake in it should not have to wait for a model to load.
     text = "" if chat else read_prompt(words, invocation.output)
-    runnable = _find(invocation, model, pull)
+    runnable = Runnable.read(_find(invocation, model, pull))
     options = runnable.fit(options)
     if ctx_size is None and options.context_size != runnable.full_context:
         invocation.output.notice(
@@ -130,17 +131,17 @@ def command(
         )
     debug = invocation.output.debug
     crashed = None if debug else partial(_crashed, invocation.output)
-    with Engine.open(runnable.weights, options, debug=debug, on_abort=crashed) as engine:
+    with Engine.open(runnable.source.weights, options, debug=debug, on_abort=crashed) as engine:
+        loaded = LoadedModel(runnable, engine, options)
         if chat:
-            Chat(invocation.output, engine, runnable, sampling, system).run()
+            Chat(invocation.output, loaded, sampling, system).run()
         else:
             messages = [Message("system", system)] if system else []
-            messages.append(Message("user", text))
-            request = GenerationRequest(render(engine, runnable, messages), sampling)
-            _answer(invocation.output, engine, request, stream=not no_stream)
+            request = ChatRequest((*messages, Message("user", text)), sampling)
+            _answer(invocation.output, loaded, request, stream=not no_stream)
 
 
-def _find(invocation: Invocation, model: str, pull: PullPolicy) -> Runnable:
+def _find(invocation: Invocation, model: str, pull: PullPolicy) -> ModelSource:
     """Return what `model` means: a file when it looks like a path, else a model by its name."""
     path = expanded(model)
     is_path = model.startswith(("/", "./", "../", "~"))
@@ -148,8 +149,8 @@ def _find(invocation: Invocation, model: str, pull: PullPolicy) -> Runnable:
     if is_path or (model.endswith(".gguf") and (path.exists() or "/" not in model)):
         if not path.exists():
             raise ModelNotFound(f"no such file: {model}")
-        return runnable_file(path)
-    return runnable_model(invocation.store, invocation.obtain(model, pull), model)
+        return file_source(path)
+    return model_source(invocation.store, invocation.obtain(model, pull), model)
 
 
 def _crashed(output: Output, reason: str) -> NoReturn:
@@ -159,10 +160,10 @@ def _crashed(output: Output, reason: str) -> NoReturn:
     os._exit(NotRunnable.exit_code)
 
 
-def _answer(output: Output, engine: Engine, request: GenerationRequest, *, stream: bool) -> None:
+def _answer(output: Output, loaded: LoadedModel, chat: ChatRequest, *, stream: bool) -> None:
     kept: list[str] = []
     ended = True
-    with engine.submit(request) as generation:
+    with loaded.engine.submit(loaded.prepare(chat).request) as generation:
         try:
             for text, is_reasoning in split_reasoning(generation.texts()):
                 if is_reasoning:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from jinja2 import Template, TemplateError
 
+from smolctl.engine.conversation import Message
 from smolctl.engine.template_bounds import Unbounded, checked
 from smolctl.engine.template_sandbox import Refused, Sandbox
 from smolctl.errors import NotRunnable
@@ -32,14 +33,6 @@ CHATML = (
     "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
 """For models that bring no template at all: the form most of them understand."""
-
-
-@dataclass(frozen=True)
-class Message:
-    """One turn of a conversation. `role` is `system`, `user` or `assistant`."""
-
-    role: str
-    content: str
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from smolctl.engine import log
+from smolctl.engine.library import llama_cpp
 from smolctl.errors import InvalidGrammar, NotRunnable
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ class Constraint:
     """
 
     def __init__(self, grammar: Grammar, vocabulary: Vocabulary) -> None:
-        from llama_cpp import llama_cpp as lib
+        lib = llama_cpp()
 
         self._lib = lib
         self._vocabulary = vocabulary

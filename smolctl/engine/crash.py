@@ -10,6 +10,8 @@ import ctypes
 import re
 from typing import TYPE_CHECKING, Any
 
+from smolctl.engine.library import llama_cpp
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -22,7 +24,7 @@ def on_abort(report: Callable[[str], object]) -> None:
 
     It may be called in any thread. When it returns, the process ends by SIGABRT.
     """
-    from llama_cpp import llama_cpp as lib
+    lib = llama_cpp()
 
     def receive(message: bytes) -> None:
         # The source file's folder is that of the build, which tells people nothing.

@@ -84,8 +84,13 @@ class Engine:
         self._thread.join()
         self._context.close()
 
-    def submit(self, request: GenerationRequest) -> Generation:
+    def submit(
+        self, request: GenerationRequest, *, on_event: Callable[[], object] | None = None
+    ) -> Generation:
         """Ask for a reply, and return it at once; it is generated as it is, read or not.
+
+        `on_event` is called in the engine's thread after each piece and after the end: who cannot
+        wait in a thread asks `Generation.poll` then. It must return at once.
 
         It ends at the model's end-of-generation token, before a stop string, at `max_tokens`, or
         when the context is full; the context is never shifted. Raises `PromptTooLong`, giving
@@ -103,7 +108,7 @@ class Engine:
             raise UsageError("the prompt has a token that the model does not have")
         sampler = Sampler(request.sampling, request.grammar, self.vocabulary)
         limit = min(request.sampling.max_tokens or room, room)
-        reply = Reply(next(self._numbers), request, sampler, limit)
+        reply = Reply(next(self._numbers), request, sampler, limit, on_event)
         refusal = self._enqueue(reply)
         if refusal is not None:
             sampler.close()

@@ -107,7 +107,7 @@ class Generation:
     """An iterator over the pieces of a reply; iterate it in one thread.
 
     As a context manager it cancels what is left of the reply at the block's end. What it says of
-    itself is final once the iteration has ended. The iteration raises `NotRunnable` where
+    itself is final once the iteration has `ended`. The iteration raises `NotRunnable` where
     llama.cpp fails, and `InvalidGrammar` where a grammar turns out to be too much to follow.
     """
 
@@ -118,7 +118,7 @@ class Generation:
         self.completion_tokens = 0
         self.prompt_tokens = prompt_tokens
         self.events: SimpleQueue[Piece | End] = SimpleQueue()
-        self._ended = False
+        self.ended = False
         now = time.perf_counter()
         self._submitted = self._admitted = self._prompt_done = self._first = self._last = now
 
@@ -126,16 +126,34 @@ class Generation:
         return self
 
     def __next__(self) -> Piece:
-        if self._ended:
+        if self.ended:
             raise StopIteration
-        event = self._next_event()
+        piece = self._taken(self._next_event())
+        if piece is None:
+            raise StopIteration
+        return piece
+
+    def poll(self) -> Piece | None:
+        """Return the next piece if it is here; None if not, and when the reply has `ended`.
+
+        Raises what the iteration raises. For who is told of events by `on_event`.
+        """
+        if self.ended:
+            return None
+        try:
+            return self._taken(self.events.get_nowait())
+        except Empty:
+            return None
+
+    def _taken(self, event: Piece | End) -> Piece | None:
+        """Return the piece that `event` is; None when it is the end."""
         if isinstance(event, Piece):
             return event
-        self._ended = True
+        self.ended = True
         self.finish_reason = event.reason
         if event.error is not None:
             raise event.error
-        raise StopIteration
+        return None
 
     def _next_event(self) -> Piece | End:
         """Wait for the next event. A signal that comes just before the wait does not end it."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from smolctl.engine import crash, log
 from smolctl.engine.context import Context
 from smolctl.engine.interrupts import raised_after
+from smolctl.engine.library import llama_cpp
 from smolctl.engine.options import CACHE_TYPES
 from smolctl.errors import NotRunnable
 
@@ -37,12 +38,7 @@ def open_context(
     cannot load the file or make the context.
     """
     _wait_politely()
-    try:
-        from llama_cpp import llama_cpp as lib
-    except ImportError as error:
-        raise NotRunnable(
-            f"llama.cpp cannot be loaded: {error}", hint="pip install llama-cpp-python"
-        ) from error
+    lib = llama_cpp()
     log.quiet(debug=debug)
     log.forget_complaints()
     if on_abort is not None:

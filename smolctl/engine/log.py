@@ -10,6 +10,8 @@ import sys
 from collections import deque
 from typing import Any
 
+from smolctl.engine.library import llama_cpp
+
 _ERROR = 4  # enum ggml_log_level in ggml.h
 
 _complaints: deque[str] = deque(maxlen=8)
@@ -18,7 +20,7 @@ _callbacks: list[Any] = []  # a C function pointer must outlive the library's us
 
 def quiet(*, debug: bool) -> None:
     """Route llama.cpp's log: to stderr with `debug`, else nowhere but to `first_complaint`."""
-    from llama_cpp import llama_cpp as lib
+    lib = llama_cpp()
 
     def receive(level: int, text: bytes, _: Any) -> None:
         line = text.decode(errors="replace")

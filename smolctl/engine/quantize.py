@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from smolctl.engine import log
 from smolctl.engine.interrupts import raised_after
+from smolctl.engine.library import llama_cpp
 from smolctl.errors import NotRunnable, UsageError
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ def quantize(source: Path, target: Path, quantization: str) -> None:
     `llama_model_quantize`. Raises `UsageError` for a name that llama.cpp does not know and
     `NotRunnable` when it refuses the file.
     """
-    from llama_cpp import llama_cpp as lib
+    lib = llama_cpp()
 
     file_type = getattr(lib, f"LLAMA_FTYPE_MOSTLY_{quantization}", None)
     if file_type is None:

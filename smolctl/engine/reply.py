@@ -8,6 +8,8 @@ from smolctl.engine.generation import End, Generation, Piece
 from smolctl.engine.text import ReplyText
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from smolctl.engine.generation import FinishReason, GenerationRequest, TokenScore
     from smolctl.engine.sampling import Sampler
     from smolctl.engine.vocabulary import Vocabulary
@@ -20,7 +22,12 @@ class Reply:
     """
 
     def __init__(
-        self, number: int, request: GenerationRequest, sampler: Sampler, limit: int
+        self,
+        number: int,
+        request: GenerationRequest,
+        sampler: Sampler,
+        limit: int,
+        on_event: Callable[[], object] | None = None,
     ) -> None:
         self.number = number
         self.prompt = list(request.tokens)
@@ -29,6 +36,7 @@ class Reply:
         self.logprobs = request.logprobs
         self.generation = Generation(len(self.prompt))
         self._limit = limit
+        self._on_event = on_event
         self._text = ReplyText(request.stop)
         self._tokens: list[int] = []
         self._scores: list[TokenScore] = []
@@ -74,10 +82,15 @@ class Reply:
         self._close(End(None, error))
 
     def _send(self, text: str) -> None:
-        self.generation.events.put(Piece(text, tuple(self._tokens), tuple(self._scores)))
+        self._put(Piece(text, tuple(self._tokens), tuple(self._scores)))
         self._tokens.clear()
         self._scores.clear()
 
     def _close(self, end: End) -> None:
         self.sampler.close()
-        self.generation.events.put(end)
+        self._put(end)
+
+    def _put(self, event: Piece | End) -> None:
+        self.generation.events.put(event)
+        if self._on_event is not None:
+            self._on_event()

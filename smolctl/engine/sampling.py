@@ -8,6 +8,7 @@ import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from smolctl.engine.library import llama_cpp
 from smolctl.errors import SmolctlError, UsageError
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ class Sampler:
     """
 
     def __init__(self, sampling: Sampling, grammar: Grammar | None, vocabulary: Vocabulary) -> None:
-        from llama_cpp import llama_cpp as lib
+        lib = llama_cpp()
 
         self._lib = lib
         self._chain = _chain(lib, sampling, vocabulary.size)

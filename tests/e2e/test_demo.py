@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from smolctl.demo.artifact import F16, Q4_K_M, REPOSITORY
-from smolctl.engine.chat_template import Message, find_template
+from smolctl.engine.chat_template import find_template
+from smolctl.engine.conversation import Message
 from smolctl.engine.engine import Engine
 from smolctl.engine.generation import GenerationRequest
 from smolctl.engine.sampling import Sampling

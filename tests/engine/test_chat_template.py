@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smolctl.engine import chat_template
-from smolctl.engine.chat_template import CHATML, ChatTemplate, Message, find_template
+from smolctl.engine.chat_template import CHATML, ChatTemplate, find_template
+from smolctl.engine.conversation import Message
 from smolctl.errors import NotRunnable
 
 QUESTION = [Message("user", "Hello")]

@@ -6,7 +6,8 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from smolctl.engine.chat_template import Message, find_template
+from smolctl.engine.chat_template import find_template
+from smolctl.engine.conversation import Message
 from smolctl.engine.engine import Engine
 from smolctl.engine.generation import GenerationRequest
 from smolctl.engine.options import EngineOptions

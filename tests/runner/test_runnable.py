@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from smolctl.cli import runnable
 from smolctl.engine.options import EngineOptions
 from smolctl.errors import ModelNotFound, NotRunnable
 from smolctl.model.gguf import read_file
 from smolctl.model.memory import kv_cache_bytes
+from smolctl.runner import runnable
+from smolctl.runner.runnable import Runnable
+from smolctl.runner.source import file_source
 from tests.support.gguf_files import shard
 from tests.support.random_model import Geometry, write_random_model
 
@@ -30,7 +32,7 @@ def fitted(
     monkeypatch: pytest.MonkeyPatch, path: Path, free: int, asked: int | None = None
 ) -> int | None:
     monkeypatch.setattr(runnable, "_free_memory", lambda: free)
-    return runnable.runnable_file(path).fit(EngineOptions(context_size=asked)).context_size
+    return Runnable.read(file_source(path)).fit(EngineOptions(context_size=asked)).context_size
 
 
 def test_with_memory_the_context_is_the_models_own(
@@ -64,9 +66,9 @@ def test_any_shard_means_all_of_them_in_their_order(tmp_path: Path) -> None:
     for number, path in enumerate(paths):
         path.write_bytes(shard(number, 3))
 
-    assert runnable.runnable_file(paths[1]).weights == tuple(paths)
-    assert runnable.runnable_file(paths[1]).header.architecture == "llama"
+    assert file_source(paths[1]).weights == tuple(paths)
+    assert Runnable.read(file_source(paths[1])).header.architecture == "llama"
 
     paths[2].unlink()
     with pytest.raises(ModelNotFound, match="00003-of-00003"):
-        runnable.runnable_file(paths[0])
+        file_source(paths[0])
