@@ -12,6 +12,10 @@ def main() -> None:
     # started to be ignored.
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
+    if "--local" in sys.argv:
+        from smolctl.huge_pages import begin_anew
+
+        begin_anew()
     from smolctl.cli.boundary import run
 
     sys.exit(run(sys.argv[1:]))
