@@ -22,7 +22,6 @@ from smolctl.cli.options import (
     local_models,
 )
 from smolctl.cli.prompt import read_prompt, wants_chat
-from smolctl.cli.reasoning import split_reasoning
 from smolctl.cli.source import find_source
 from smolctl.engine.conversation import ChatRequest, Message
 from smolctl.engine.engine import Engine
@@ -150,17 +149,19 @@ def _crashed(output: Output, reason: str) -> NoReturn:
 def _answer(output: Output, loaded: LoadedModel, chat: ChatRequest, *, stream: bool) -> None:
     kept: list[str] = []
     ended = True
-    with loaded.engine.submit(loaded.prepare(chat).request) as generation:
+    prepared = loaded.prepare(chat)
+    with loaded.engine.submit(prepared.request) as generation:
         try:
-            for text, is_reasoning in split_reasoning(generation.texts()):
-                if is_reasoning:
-                    output.aside(text)
+            for delta in prepared.reader.deltas(generation):
+                if delta.reasoning:
+                    output.aside(delta.reasoning)
+                if not delta.content:
                     continue
-                ended = text.endswith("\n")
+                ended = delta.content.endswith("\n")
                 if stream:
-                    output.piece(text)
+                    output.piece(delta.content)
                 else:
-                    kept.append(text)
+                    kept.append(delta.content)
         finally:
             # Also when it was interrupted: what came is part of the answer, and ends as a line.
             rest = "".join(kept) + ("" if ended else "\n")

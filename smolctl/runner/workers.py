@@ -115,7 +115,9 @@ def find_worker(socket: Path) -> Worker | None:
 
 def running_workers(settings: Settings) -> list[Worker]:
     """Return the workers of this user and cache, the one used last first."""
-    found = [_found(socket) for socket in WorkerFolder.of(settings).sockets()]
+    folder = WorkerFolder.of(settings)
+    folder.check()
+    found = [_found(socket) for socket in folder.sockets()]
     workers = [worker for worker in found if worker is not None]
     return sorted(workers, key=lambda worker: worker.last_used, reverse=True)
 
