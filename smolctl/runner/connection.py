@@ -217,13 +217,21 @@ class _Reader:
 
     def _fill(self) -> None:
         left = math.inf if self.timeout is None else self.timeout
-        while not select.select([self._connection], [], [], min(_SIGNAL_SECONDS, left))[0]:
+        while (
+            not self._pending()
+            and not select.select([self._connection], [], [], min(_SIGNAL_SECONDS, left))[0]
+        ):
             left -= _SIGNAL_SECONDS
             if left <= 0:
                 raise TimeoutError("it does not answer")
         piece = self._connection.recv(_CHUNK)
         self._ended = not piece
         self._buffer += piece
+
+    def _pending(self) -> bool:
+        """Whether TLS has decrypted more than was read."""
+        pending = getattr(self._connection, "pending", None)
+        return pending is not None and pending() > 0
 
 
 @contextmanager

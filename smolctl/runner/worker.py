@@ -16,7 +16,7 @@ from smolctl import __version__
 from smolctl.errors import NotRunnable, SmolctlError
 from smolctl.runner import handshake
 from smolctl.runner.specification import WorkerSpecification
-from smolctl.runner.worker_log import log
+from smolctl.runner.worker_log import log, log_beginning, log_crash
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,7 +33,7 @@ def main() -> NoReturn:
     specification = WorkerSpecification.parse(_standard_input())
     read_ahead = Thread(target=_read_ahead, args=(specification.source.weights,), daemon=True)
     read_ahead.start()
-    log(f"smolctl {__version__}, pid {os.getpid()}: loading {specification.source.name}")
+    log_beginning(f"smolctl {__version__}, pid {os.getpid()}: loading {specification.source.name}")
     loading = _Loading(specification)
     loading.start()
     # These imports take as long as a small model takes to load.
@@ -91,7 +91,7 @@ def _load(specification: WorkerSpecification) -> LoadedModel:
 
 
 def _crashed(reason: str) -> NoReturn:
-    log(f"llama.cpp crashed: {reason}")
+    log_crash(reason)
     handshake.report_crash(reason)
     os._exit(NotRunnable.exit_code)
 
