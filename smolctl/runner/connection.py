@@ -217,10 +217,7 @@ class _Reader:
 
     def _fill(self) -> None:
         left = math.inf if self.timeout is None else self.timeout
-        while (
-            not self._pending()
-            and not select.select([self._connection], [], [], min(_SIGNAL_SECONDS, left))[0]
-        ):
+        while not self._is_readable(min(_SIGNAL_SECONDS, left)):
             left -= _SIGNAL_SECONDS
             if left <= 0:
                 raise TimeoutError("it does not answer")
@@ -228,10 +225,11 @@ class _Reader:
         self._ended = not piece
         self._buffer += piece
 
-    def _pending(self) -> bool:
-        """Whether TLS has decrypted more than was read."""
+    def _is_readable(self, seconds: float) -> bool:
         pending = getattr(self._connection, "pending", None)
-        return pending is not None and pending() > 0
+        if pending is not None and pending() > 0:  # what TLS has decrypted already
+            return True
+        return bool(select.select([self._connection], [], [], seconds)[0])
 
 
 @contextmanager

@@ -43,8 +43,8 @@ class Worker:
     """A worker that is running. Times are in seconds since 1970, `memory` is in bytes.
 
     `options` are those of its engine. `context_size` is what it was loaded with, and
-    `full_context` what it would have been with enough memory, None where a size was asked for. `expires_at` is None while it is
-    busy, or stays for ever; `keep_alive` then tells which.
+    `full_context` what it would have been with enough memory, None where a size was asked for.
+    `expires_at` is None while it is busy, or stays for ever; `keep_alive` then tells which.
     """
 
     socket: Path

@@ -43,10 +43,10 @@ def obtain_worker(
     """Return the worker that has `source` loaded; one is started where there is none.
 
     Two callers at once get one worker. The options called `named` (None: those that differ from
-    the defaults) must be those of the worker: one that is idle is replaced, after `tell` was told, and so is one of another version
-    of smolctl; `EngineBusy` when it has something to do. `keep_alive` is for a new one, in
-    seconds, negative for ever; None for what the settings say. `on_long` is called when
-    loading takes long. Raises what the worker could not start for.
+    the defaults) must be those of the worker: one that is idle is replaced, after `tell` was told,
+    and so is one of another version of smolctl; `EngineBusy` when it has something to do.
+    `keep_alive` is for a new one, in seconds, negative for ever; None for what the settings say.
+    `on_long` is called when loading takes long. Raises what the worker could not start for.
     """
     folder = WorkerFolder.of(settings)
     folder.make()
