@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 
 
 def main() -> None:
     """Run the command line in `sys.argv` and exit with its code."""
+    from smolctl.quick import answer
+
+    code = answer(sys.argv[1:])
+    if code is not None:
+        sys.exit(code)
+    import signal  # not before: it takes 5 ms
+
     # Until then Ctrl-C ends the process without a traceback; Python ignores it where it was
     # started to be ignored.
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
