@@ -10,6 +10,7 @@ import json
 import math
 import select
 import socket
+import sys
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -110,6 +111,18 @@ class Endpoint:
                 raise ConnectionLost(f"{self} went away: {error}", begun=begun) from error
             undo.pop_all()
         return response
+
+    def peer(self) -> int | None:
+        """Return the process that listens at the worker's socket; None where that is not known."""
+        option = getattr(socket, "SO_PEERCRED", None)
+        if option is None:  # no Linux
+            return None
+        try:
+            with self._connected() as connection:
+                credentials = connection.getsockopt(socket.SOL_SOCKET, option, 4)
+        except (OSError, ConnectionLost):
+            return None
+        return int.from_bytes(credentials, sys.byteorder)
 
     def _connected(self) -> socket.socket:
         try:

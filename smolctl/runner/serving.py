@@ -129,6 +129,7 @@ def _status(
         context_size=loaded.engine.context_size,
         full_context=loaded.runnable.full_context if left_open else None,
         sequences=loaded.options.sequences,
+        mode="completion",
         options=named_options(loaded.options),
         loaded_at=lifetime.loaded_at,
         last_used=lifetime.last_used,

@@ -75,12 +75,14 @@ class _Loading(Thread):
 
 def _load(specification: WorkerSpecification) -> LoadedModel:
     from smolctl.engine.engine import Engine
+    from smolctl.runner.eviction import evict_one, fit_with_room
     from smolctl.runner.loaded import LoadedModel
     from smolctl.runner.runnable import Runnable
 
     began = time.perf_counter()
     runnable = Runnable.read(specification.source)
-    options = runnable.fit(specification.options)
+    folder = specification.socket.parent
+    options = fit_with_room(runnable, specification.options, lambda: evict_one(folder, log))
     weights = specification.source.weights
     engine = Engine.open(weights, options, debug=specification.debug, on_abort=_crashed)
     log(

@@ -42,24 +42,26 @@ NAMED_OPTIONS = (
 class Worker:
     """A worker that is running. Times are in seconds since 1970, `memory` is in bytes.
 
-    `options` are those of its engine. `context_size` is what it was loaded with, and
-    `full_context` what it would have been with enough memory, None where a size was asked for.
-    `expires_at` is None while it is busy, or stays for ever; `keep_alive` then tells which.
+    `options` are those of its engine, `mode` is `completion` or `embedding`. `context_size` is
+    what it was loaded with, and `full_context` what it would have been with enough memory, None
+    where a size was asked for. `expires_at` is None while it is busy, or stays for ever;
+    `keep_alive` then tells which. What a worker of another version does not say has a default.
     """
 
     socket: Path
     id: str
     name: str
-    names: tuple[str, ...]
     pid: int
     version: str
-    context_size: int
-    full_context: int | None
-    sequences: int
-    options: Mapping[str, Any]
-    loaded_at: float
-    last_used: float
-    keep_alive: float
+    names: tuple[str, ...] = ()
+    context_size: int = 0
+    full_context: int | None = None
+    sequences: int = 1
+    mode: str = "completion"
+    options: Mapping[str, Any] = field(default_factory=dict)
+    loaded_at: float = 0.0
+    last_used: float = 0.0
+    keep_alive: float = 0.0
     expires_at: float | None = None
     busy: int = 0
     memory: int = 0
@@ -75,7 +77,7 @@ class Worker:
             return None
         known = {name: value[name] for name in _FIELDS if name in value}
         try:
-            names = tuple(map(str, known.pop("names")))
+            names = tuple(map(str, known.pop("names", ())))
             return cls(socket=socket, names=names, **known)
         except (TypeError, KeyError):
             return None

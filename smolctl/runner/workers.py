@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -16,16 +18,16 @@ from smolctl.runner.specification import (
 )
 from smolctl.runner.start import start_worker
 from smolctl.runner.worker_status import Worker, expected
-from smolctl.store.storage import locked
+from smolctl.store.storage import is_locked, locked
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Iterable
     from pathlib import Path
 
     from smolctl.runner.source import ModelSource
     from smolctl.settings import Settings
 
-_ANSWER_SECONDS = 10.0
+_ANSWER_SECONDS = 5.0
 _LEAVING_SECONDS = 30.0
 
 
@@ -105,9 +107,37 @@ def running_workers(settings: Settings) -> list[Worker]:
     """Return the workers of this user and cache, the one used last first."""
     folder = WorkerFolder.of(settings)
     folder.check()
-    found = [_found(socket) for socket in folder.sockets()]
-    workers = [worker for worker in found if worker is not None]
+    workers = workers_at(folder.sockets())
     return sorted(workers, key=lambda worker: worker.last_used, reverse=True)
+
+
+def workers_at(sockets: Iterable[Path]) -> list[Worker]:
+    """Return the workers that serve `sockets`, those that answer."""
+    found = [_found(socket) for socket in sockets]
+    return [worker for worker in found if worker is not None]
+
+
+def loading_models(settings: Settings) -> list[str]:
+    """Return the beginnings of the IDs of models whose workers are being started."""
+    folder = WorkerFolder.of(settings)
+    folder.check()
+    return [lock.stem for lock in folder.locks() if is_locked(lock)]
+
+
+def end_stuck_workers(settings: Settings) -> int:
+    """Kill the workers that do not answer, and return how many there were."""
+    folder = WorkerFolder.of(settings)
+    folder.check()
+    killed = 0
+    for socket in folder.sockets():
+        try:
+            find_worker(socket)
+        except NotRunnable:
+            pid = Endpoint(socket).peer()
+            if pid is not None:
+                os.kill(pid, signal.SIGKILL)
+                killed += 1
+    return killed
 
 
 def unload(worker: Worker, *, only_idle: bool = False) -> bool:
