@@ -12,7 +12,6 @@ The imports here are the C halves of `socket`, `json` and `signal`: the Python h
 from __future__ import annotations
 
 import os
-import stat
 import sys
 from zlib import crc32
 
@@ -125,7 +124,7 @@ class Note:
     @classmethod
     def find(cls, model: str, environment: Mapping[str, str]) -> Note | None:
         """Return the note about `model`, if there is one and it still holds."""
-        from _json import scanstring  # type: ignore[attr-defined] # json.scanner's, in C
+        from _json import scanstring
 
         key = _key(model, environment)
         for folder in _folders(environment):
@@ -177,7 +176,7 @@ def answer(arguments: Sequence[str]) -> int | None:
     note = Note.find(question.model, os.environ)
     if note is None:
         return None
-    import _signal
+    import _signal  # type: ignore[import-not-found]
 
     _signal.signal(_signal.SIGTERM, _terminate)
     stream = None
