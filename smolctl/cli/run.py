@@ -23,15 +23,14 @@ from smolctl.cli.options import (
 )
 from smolctl.cli.prompt import read_prompt, wants_chat
 from smolctl.cli.reasoning import split_reasoning
+from smolctl.cli.source import find_source
 from smolctl.engine.conversation import ChatRequest, Message
 from smolctl.engine.engine import Engine
 from smolctl.engine.options import EngineOptions
 from smolctl.engine.sampling import Sampling
-from smolctl.errors import ModelNotFound, NotRunnable
+from smolctl.errors import NotRunnable
 from smolctl.runner.loaded import LoadedModel
 from smolctl.runner.runnable import Runnable
-from smolctl.runner.source import ModelSource, file_source, model_source
-from smolctl.settings import expanded
 
 if TYPE_CHECKING:
     from smolctl.cli.output import Output
@@ -122,7 +121,7 @@ def command(
     chat = wants_chat(words)
     # The prompt first: a mistake in it should not have to wait for a model to load.
     text = "" if chat else read_prompt(words, invocation.output)
-    runnable = Runnable.read(_find(invocation, model, pull))
+    runnable = Runnable.read(find_source(invocation, model, pull))
     options = runnable.fit(options)
     if ctx_size is None and options.context_size != runnable.full_context:
         invocation.output.notice(
@@ -139,18 +138,6 @@ def command(
             messages = [Message("system", system)] if system else []
             request = ChatRequest((*messages, Message("user", text)), sampling)
             _answer(invocation.output, loaded, request, stream=not no_stream)
-
-
-def _find(invocation: Invocation, model: str, pull: PullPolicy) -> ModelSource:
-    """Return what `model` means: a file when it looks like a path, else a model by its name."""
-    path = expanded(model)
-    is_path = model.startswith(("/", "./", "../", "~"))
-    # `model.gguf` is a file that is there or misspelled; `team/model.gguf` may be a repository.
-    if is_path or (model.endswith(".gguf") and (path.exists() or "/" not in model)):
-        if not path.exists():
-            raise ModelNotFound(f"no such file: {model}")
-        return file_source(path)
-    return model_source(invocation.store, invocation.obtain(model, pull), model)
 
 
 def _crashed(output: Output, reason: str) -> NoReturn:

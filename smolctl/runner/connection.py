@@ -1,0 +1,207 @@
+"""A small HTTP client for workers and gateways: a connection for each request, and nothing else.
+
+`http.client` takes longer to import than a worker takes to answer. Requests are HTTP/1.0, so that
+an answer's body ends where its length or the connection does, and never comes in chunks.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from smolctl.errors import NotRunnable, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from io import BufferedReader
+    from pathlib import Path
+
+_MAXIMUM_LINE = 16 * 1024 * 1024
+_MAXIMUM_HEADERS = 100
+_MAXIMUM_BODY = 64 * 1024 * 1024
+_DEFAULT_PORT = 12434
+_CONNECT_SECONDS = 10.0
+
+
+class ConnectionLost(NotRunnable):
+    """The other side is not there, or went away in the middle. `begun`: it had begun to answer."""
+
+    def __init__(self, message: str, *, begun: bool, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.begun = begun
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """Where requests go: to a worker's socket at `path`, or a gateway's `host` and `port`."""
+
+    path: Path | None = None
+    host: str = "localhost"
+    port: int = _DEFAULT_PORT
+    tls: bool = False
+    prefix: str = ""
+
+    @classmethod
+    def parse(cls, text: str) -> Endpoint:
+        """Return what `SMOLCTL_HOST` says: a URL, `host:port` or a host. Raises `UsageError`."""
+        scheme, separator, rest = text.partition("://")
+        if not separator:
+            scheme, rest = "http", text
+        authority, _, path = rest.partition("/")
+        host, colon, port = authority.rpartition(":")
+        if not colon or port.endswith("]"):
+            default = {"http": _DEFAULT_PORT if not separator else 80, "https": 443}
+            host, port = authority, str(default.get(scheme, 0))
+        number = int(port) if port.isascii() and port.isdigit() else 0
+        host = host.strip("[]")
+        if scheme not in ("http", "https") or not host or not 0 < number < 65536 or "@" in host:
+            raise UsageError(
+                f"SMOLCTL_HOST is {text!r}", hint="It is a URL or an address: 127.0.0.1:12434"
+            )
+        prefix = f"/{path.rstrip('/')}" if path.rstrip("/") else ""
+        return cls(None, host, number, scheme == "https", prefix)
+
+    @property
+    def name(self) -> str:
+        """The `Host` header."""
+        if self.path is not None:
+            return "localhost"
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"
+
+    def request(
+        self,
+        method: str,
+        target: str,
+        body: Any = None,
+        *,
+        headers: Mapping[str, str] | None = None,
+        timeout: float | None = None,
+    ) -> Response:
+        """Send a request with `body` as JSON, and return the response when its headers are here.
+
+        `timeout` bounds each wait for the other side, in seconds. Raises `ConnectionLost`.
+        """
+        content = b"" if body is None else json.dumps(body).encode()
+        lines = [
+            f"{method} {self.prefix}{target} HTTP/1.0",
+            f"Host: {self.name}",
+            f"Content-Length: {len(content)}",
+            "Content-Type: application/json",
+            *(f"{name}: {value}" for name, value in (headers or {}).items()),
+        ]
+        begun = False
+        with ExitStack() as undo:
+            connection = undo.enter_context(self._connected())
+            try:
+                connection.settimeout(timeout)
+                connection.sendall("\r\n".join([*lines, "", ""]).encode("latin-1") + content)
+                file = connection.makefile("rb")
+                first = file.readline(_MAXIMUM_LINE)
+                begun = bool(first)
+                response = _response(connection, file, first)
+            except OSError as error:
+                raise ConnectionLost(f"{self} went away: {error}", begun=begun) from error
+            undo.pop_all()
+        return response
+
+    def _connected(self) -> socket.socket:
+        try:
+            if self.path is None:
+                address = (self.host, self.port)
+                connection = socket.create_connection(address, timeout=_CONNECT_SECONDS)
+                return self._secured(connection) if self.tls else connection
+            with ExitStack() as undo:
+                made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+                undo.enter_context(made).connect(str(self.path))
+                undo.pop_all()
+            return made
+        except OSError as error:
+            raise ConnectionLost(f"{self} cannot be reached: {error}", begun=False) from error
+
+    def _secured(self, connection: socket.socket) -> socket.socket:
+        import ssl
+
+        return ssl.create_default_context().wrap_socket(connection, server_hostname=self.host)
+
+    def __str__(self) -> str:
+        return "the model's process" if self.path is not None else f"the server at {self.name}"
+
+
+class Response:
+    """A response whose body is still to be read. Closing it hangs up."""
+
+    def __init__(self, status: int, connection: socket.socket, file: BufferedReader) -> None:
+        self.status = status
+        self._connection = connection
+        self._file = file
+
+    def __enter__(self) -> Response:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Hang up. Whoever still answers notices."""
+        self._file.close()
+        self._connection.close()
+
+    def json(self) -> Any:
+        """Return the body as JSON; None when it is none. Raises `ConnectionLost`."""
+        try:
+            body = self._file.read(_MAXIMUM_BODY)
+        except OSError as error:
+            raise ConnectionLost(f"the connection was lost: {error}", begun=True) from error
+        try:
+            return json.loads(body)
+        except (ValueError, RecursionError):
+            return None
+
+    def line(self) -> Any:
+        """Return the body's next line, JSON in UTF-8. Raises `ConnectionLost`."""
+        try:
+            return json.loads(self._file.readline(_MAXIMUM_LINE))
+        except (OSError, ValueError, RecursionError) as error:
+            raise ConnectionLost(f"the connection was lost: {error}", begun=True) from error
+
+    def events(self) -> Iterator[str]:
+        """Yield the data of the server-sent events. Raises `ConnectionLost`.
+
+        Source: HTML standard, "Server-sent events"; events of one `data` line, which all are.
+        """
+        try:
+            while line := self._file.readline(_MAXIMUM_LINE):
+                if line.startswith(b"data:"):
+                    yield line[5:].strip().decode(errors="replace")
+        except OSError as error:
+            raise ConnectionLost(f"the connection was lost: {error}", begun=True) from error
+
+    def wait_for_end(self, seconds: float) -> bool:
+        """Wait until the other side hangs up, and return whether it did."""
+        try:
+            self._connection.settimeout(seconds)
+            while self._file.read1(_MAXIMUM_LINE):
+                pass
+        except TimeoutError:
+            return False
+        except OSError:
+            pass
+        return True
+
+
+def _response(connection: socket.socket, file: BufferedReader, first: bytes) -> Response:
+    """Read a response's headers. Raises `OSError` when that is no HTTP response."""
+    words = first.split(None, 2)
+    if len(words) < 2 or not words[0].startswith(b"HTTP/1.") or not words[1].isdigit():
+        raise OSError("it did not answer" if not first else "its answer is not HTTP")
+    for _ in range(_MAXIMUM_HEADERS):
+        line = file.readline(_MAXIMUM_LINE)
+        if line in (b"\r\n", b"\n"):
+            return Response(int(words[1]), connection, file)
+        if not line:
+            break
+    raise OSError("its answer broke off")
