@@ -11,6 +11,7 @@ from starlette.routing import Route
 
 from smolctl.errors import SmolctlError
 from smolctl.runner.api.chat_completions import chat_completions
+from smolctl.runner.api.completions import completions
 from smolctl.runner.api.exchange import CLIENT_GONE, Exchange
 from smolctl.runner.api.failure import Failure, failure_of
 from smolctl.runner.api.metrics import CONTENT_TYPE
@@ -53,6 +54,7 @@ def api_app(model: LoadedModel, activity: Activity) -> Starlette:
 
 _ANSWERS: dict[str, Callable[[Exchange, Service], Awaitable[None]]] = {
     "/chat/completions": chat_completions,
+    "/completions": completions,
 }
 """What uses the model."""
 

@@ -1,148 +1,107 @@
-"""`POST /v1/chat/completions`: the next message of a conversation, whole or as it comes."""
+"""`POST /v1/chat/completions`: the next message of a conversation."""
 
 from __future__ import annotations
 
-import secrets
-import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from starlette.concurrency import run_in_threadpool
-
 from smolctl.engine.conversation import ToolCall
-from smolctl.runner.api.accounts import timings_document, usage_document
-from smolctl.runner.api.chat_chunks import Chunks
-from smolctl.runner.api.exchange import END_OF_EVENTS
+from smolctl.runner.api.answer import Asked, answer
+from smolctl.runner.api.exchange import dumps
 from smolctl.runner.api.logprobs import chat_logprobs
 from smolctl.runner.chat_document import parse_chat, tool_call_document
-from smolctl.runner.fields import parse_body
 from smolctl.runner.generation_fields import for_choice
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from smolctl.engine.chat import ReplyReader
     from smolctl.engine.conversation import Delta, ToolCallDelta
-    from smolctl.engine.generation import Generation, Piece
+    from smolctl.engine.generation import Generation, Piece, TokenScore
     from smolctl.runner.api.exchange import Exchange
-    from smolctl.runner.api.replies import Replies
     from smolctl.runner.api.service import Service
-    from smolctl.runner.generation_fields import Delivery
-
-
-@dataclass(frozen=True)
-class _Answer:
-    """What an answer is made of: what all its chunks say, how it is wanted, and its readers."""
-
-    head: dict[str, Any]
-    delivery: Delivery
-    readers: list[ReplyReader]
-    logprobs: bool
 
 
 async def chat_completions(exchange: Exchange, service: Service) -> None:
     """Answer with one message, or with several choices of it."""
-    with service.replies() as replies:
-        body = await exchange.body(replies.cancel)
-        # Hostile templates and grammars take seconds, which other requests need not wait for.
-        answer = await run_in_threadpool(_begin, body, exchange, service, replies)
-        if exchange.gone:
-            return
-        if answer.delivery.stream:
-            await _stream(exchange, answer, replies)
-        else:
-            await _whole(exchange, answer, replies)
+    await answer(exchange, service, _read)
 
 
-def _begin(body: bytes, exchange: Exchange, service: Service, replies: Replies) -> _Answer:
-    """Read the request and submit it, in a thread of its own."""
-    call = parse_chat(parse_body(body))
+def _read(document: dict[str, Any], exchange: Exchange, service: Service) -> Asked:
+    call = parse_chat(document)
     name = service.check_model(exchange, call.model)
     service.check_generates()
-    head = {
-        "id": f"chatcmpl-{secrets.token_hex(12)}",
-        "object": "chat.completion",
-        "created": int(time.time()),
-        "model": name,
-        "system_fingerprint": service.fingerprint,
-    }
     chat = call.chat
     prepared = [
         service.model.prepare(replace(chat, sampling=for_choice(chat.sampling, index)))
         for index in range(call.delivery.choices)
     ]
-    replies.submit(each.request for each in prepared)
-    readers = [each.reader for each in prepared]
-    return _Answer(head, call.delivery, readers, chat.logprobs is not None)
-
-
-async def _whole(exchange: Exchange, answer: _Answer, replies: Replies) -> None:
-    messages = [_Message() for _ in answer.readers]
-    async for arrived in replies.arrivals():
-        for index, piece in arrived:
-            for delta in _read(answer.readers[index], piece):
-                messages[index].add(delta)
-    if exchange.gone:
-        return
-    choices = [
-        {
-            "index": index,
-            "message": message.document(),
-            "logprobs": {"content": message.scores, "refusal": None} if answer.logprobs else None,
-            "finish_reason": _finish_reason(replies.generations[index], answer.readers[index]),
-        }
-        for index, message in enumerate(messages)
-    ]
-    await exchange.send_json(
-        {
-            **answer.head,
-            "choices": choices,
-            "usage": usage_document(replies.generations, len(choices)),
-            "timings": timings_document(replies.generations),
-        }
+    return Asked(
+        model=name,
+        requests=[each.request for each in prepared],
+        delivery=call.delivery,
+        shape=_Messages([each.reader for each in prepared], logprobs=chat.logprobs is not None),
+        id_prefix="chatcmpl",
+        object="chat.completion",
+        chunk_object="chat.completion.chunk",
     )
 
 
-async def _stream(exchange: Exchange, answer: _Answer, replies: Replies) -> None:
-    chunks = Chunks(answer.head, answer.delivery, logprobs=answer.logprobs)
-    await exchange.open_stream(b"".join(chunks.first(index) for index in range(chunks.count)))
-    running = chunks.count
-    async for arrived in replies.arrivals():
-        events = []
-        for index, piece in arrived:
-            reader = answer.readers[index]
-            events += [chunks.delta(index, delta) for delta in _read(reader, piece)]
-            if piece is None:
-                running -= 1
-                reason = _finish_reason(replies.generations[index], reader)
-                timed = running == 0 and not answer.delivery.include_usage
-                timings = timings_document(replies.generations) if timed else None
-                events.append(chunks.last(index, reason, timings))
-        if running and events:
-            await exchange.write(b"".join(events))
-    if exchange.gone:
-        return
-    if answer.delivery.include_usage:
-        events.append(chunks.usage(replies.generations))
-    await exchange.end_stream(b"".join([*events, END_OF_EVENTS]))
+class _Messages:
+    """Choices that are messages, each with the reader that tells its parts apart."""
 
+    def __init__(self, readers: Sequence[ReplyReader], *, logprobs: bool) -> None:
+        self._readers = readers
+        self._logprobs = logprobs
+        self._messages = [_Message() for _ in readers]
 
-def _read(reader: ReplyReader, piece: Piece | None) -> Iterator[Delta]:
-    """Return what is certain with `piece`, or at the end with None."""
-    return reader.finish() if piece is None else reader.feed(piece)
+    def first(self, index: int) -> str:
+        """Return a choice without text: it is sent before there is any."""
+        return _choice(index, '{"role":"assistant","content":""}', "null")
 
+    def parts(self, index: int, piece: Piece | None) -> Iterator[str]:
+        """Yield a choice for each part of the message that is certain."""
+        for delta in self._read(index, piece):
+            fields = _fields(delta)
+            if fields:
+                scores = dumps(_logprobs(delta.scores)) if self._logprobs else "null"
+                yield _choice(index, dumps(fields), scores)
 
-def _finish_reason(generation: Generation, reader: ReplyReader) -> str | None:
-    if generation.finish_reason == "stop" and reader.called_tools:
-        return "tool_calls"
-    return generation.finish_reason
+    def last(self, index: int, generation: Generation) -> dict[str, Any]:
+        """Return the choice that says why the message ended."""
+        reason = self._finish_reason(index, generation)
+        return {"index": index, "delta": {}, "logprobs": None, "finish_reason": reason}
+
+    def add(self, index: int, piece: Piece | None) -> None:
+        """Keep the parts of the message."""
+        for delta in self._read(index, piece):
+            self._messages[index].add(delta)
+
+    def whole(self, index: int, generation: Generation) -> dict[str, Any]:
+        """Return the choice with the whole message."""
+        message = self._messages[index]
+        return {
+            "index": index,
+            "message": message.document(),
+            "logprobs": _logprobs(message.scores) if self._logprobs else None,
+            "finish_reason": self._finish_reason(index, generation),
+        }
+
+    def _read(self, index: int, piece: Piece | None) -> Iterator[Delta]:
+        reader = self._readers[index]
+        return reader.finish() if piece is None else reader.feed(piece)
+
+    def _finish_reason(self, index: int, generation: Generation) -> str | None:
+        if generation.finish_reason == "stop" and self._readers[index].called_tools:
+            return "tool_calls"
+        return generation.finish_reason
 
 
 class _Message:
-    """A message while its pieces come."""
+    """A message while its parts come."""
 
     def __init__(self) -> None:
-        self.scores: list[dict[str, Any]] = []
+        self.scores: list[TokenScore] = []
         self._content: list[str] = []
         self._reasoning: list[str] = []
         self._calls: dict[int, list[ToolCallDelta]] = {}
@@ -150,7 +109,7 @@ class _Message:
     def add(self, delta: Delta) -> None:
         self._content.append(delta.content)
         self._reasoning.append(delta.reasoning)
-        self.scores += chat_logprobs(delta.scores)
+        self.scores += delta.scores
         if delta.tool_call is not None:
             self._calls.setdefault(delta.tool_call.index, []).append(delta.tool_call)
 
@@ -164,15 +123,39 @@ class _Message:
         if reasoning:
             document["reasoning_content"] = reasoning
         if self._calls:
-            document["tool_calls"] = [
-                tool_call_document(_joined(pieces)) for _, pieces in sorted(self._calls.items())
-            ]
+            calls = (_joined(pieces) for _, pieces in sorted(self._calls.items()))
+            document["tool_calls"] = [tool_call_document(call) for call in calls]
         return document
 
 
 def _joined(pieces: list[ToolCallDelta]) -> ToolCall:
-    return ToolCall(
-        pieces[0].id or "",
-        pieces[0].name or "",
-        "".join(piece.arguments for piece in pieces),
-    )
+    arguments = "".join(piece.arguments for piece in pieces)
+    return ToolCall(pieces[0].id or "", pieces[0].name or "", arguments)
+
+
+def _choice(index: int, delta: str, logprobs: str) -> str:
+    """Return a chunk's choice of `delta` and `logprobs`, which are JSON."""
+    return f'{{"index":{index},"delta":{delta},"logprobs":{logprobs},"finish_reason":null}}'
+
+
+def _fields(delta: Delta) -> dict[str, Any]:
+    fields: dict[str, Any] = {}
+    if delta.reasoning:
+        fields["reasoning_content"] = delta.reasoning
+    if delta.content or (delta.scores and not delta.reasoning):
+        fields["content"] = delta.content
+    if delta.tool_call is not None:
+        fields["tool_calls"] = [_call_fields(delta.tool_call)]
+    return fields
+
+
+def _call_fields(call: ToolCallDelta) -> dict[str, Any]:
+    function = {"arguments": call.arguments}
+    if call.name is None:
+        return {"index": call.index, "function": function}
+    whole = {"name": call.name, **function}
+    return {"index": call.index, "id": call.id, "type": "function", "function": whole}
+
+
+def _logprobs(scores: Sequence[TokenScore]) -> dict[str, Any]:
+    return {"content": chat_logprobs(scores), "refusal": None}

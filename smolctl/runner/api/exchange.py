@@ -29,7 +29,6 @@ _EVENTS = [
     (b"cache-control", b"no-cache"),
     (b"x-accel-buffering", b"no"),  # nginx would wait for more otherwise
 ]
-END_OF_EVENTS = b"data: [DONE]\n\n"
 
 
 class Exchange:

@@ -24,19 +24,48 @@ def chat_logprobs(scores: Iterable[TokenScore]) -> list[dict[str, Any]]:
     ]
 
 
+class CompletionLogprobs:
+    """The `logprobs` of one plain completion: lists side by side, with each token's place.
+
+    `text_offset` counts from the beginning of what was generated, in letters of the tokens.
+    """
+
+    def __init__(self) -> None:
+        self._scores: list[TokenScore] = []
+        self._offset = 0
+
+    def add(self, scores: Iterable[TokenScore]) -> None:
+        """Keep `scores` for the whole document."""
+        self._scores += scores
+
+    def document(self, scores: Iterable[TokenScore] | None = None) -> dict[str, Any]:
+        """Return `scores`, which follow those of the last call; without any, those kept."""
+        tokens, offsets = [], []
+        scores = self._scores if scores is None else tuple(scores)
+        for score in scores:
+            text = _text(score)
+            tokens.append(text)
+            offsets.append(self._offset)
+            self._offset += len(text)
+        return {
+            "tokens": tokens,
+            "token_logprobs": [_finite(score) for score in scores],
+            "top_logprobs": [
+                # Tokens that are no text look the same; the likeliest of them stays.
+                {_text(other): _finite(other) for other in reversed(score.alternatives)}
+                for score in scores
+            ],
+            "text_offset": offsets,
+        }
+
+
 def _entry(score: TokenScore) -> dict[str, Any]:
-    return {
-        "token": token_text(score),
-        "logprob": finite(score),
-        "bytes": list(score.piece),
-    }
+    return {"token": _text(score), "logprob": _finite(score), "bytes": list(score.piece)}
 
 
-def token_text(score: TokenScore) -> str:
-    """Return the token's text, U+FFFD for what is none."""
+def _text(score: TokenScore) -> str:
     return score.piece.decode(errors="replace")
 
 
-def finite(score: TokenScore) -> float:
-    """Return the log-probability as JSON can have it."""
+def _finite(score: TokenScore) -> float:
     return max(_LEAST, score.logprob)  # in this order it takes care of NaN too
