@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, NoReturn
 
+from smolctl import quick
 from smolctl.engine.options import EngineOptions
 from smolctl.errors import NotRunnable, UsageError
 
@@ -48,33 +49,39 @@ def open_chat(invocation: Invocation, wanted: Wanted, *, load: bool) -> Iterator
     elif host is not None:
         yield _behind(host, invocation, wanted)
     else:
-        yield _with_worker(invocation, wanted, load=load)
+        with _with_worker(invocation, wanted, load=load) as model:
+            yield model
 
 
-def _with_worker(invocation: Invocation, wanted: Wanted, *, load: bool) -> ChatModel:
-    """Return the model of a worker, which is started when it is needed.
+@contextmanager
+def _with_worker(invocation: Invocation, wanted: Wanted, *, load: bool) -> Iterator[ChatModel]:
+    """Find the model's worker, which is started when it is needed.
 
-    With a worker that is running, as little is imported as can be: a script that asks ten thousand
-    questions waits for that ten thousand times.
+    What it takes to ask it is noted for the next one who does.
     """
     from smolctl.cli.source import find_source
     from smolctl.runner.address import WorkerFolder
     from smolctl.runner.connection import Endpoint
-    from smolctl.runner.remote_chat import RemoteChat
+    from smolctl.runner.remote_chat import PATH, RemoteChat
 
+    index = invocation.settings.home / "index.json"
+    state = quick.state_of(str(index)) if index.exists() else None
     source = find_source(invocation, wanted.model, wanted.pull)
     folder = WorkerFolder.of(invocation.settings)
     folder.check()
     address = folder.address(source.id)
     start = partial(_start, invocation, wanted, source)
-    return RemoteChat(
-        source.name,
-        Endpoint(address.socket),
-        _headers(wanted, source, invocation.settings.keep_alive),
-        context_size=start().context_size if load else None,
-        start=start,
-        log=address.log,
+    endpoint = Endpoint(address.socket)
+    headers = _headers(wanted, source, invocation.settings.keep_alive)
+    size = start().context_size if load else None
+    yield RemoteChat(
+        source.name, endpoint, headers, context_size=size, start=start, log=address.log
     )
+    # A flag belongs to this call alone, and a file has no name that an index gives it.
+    if state is not None and source.names and not wanted.named and wanted.keep_alive is None:
+        head = endpoint.head("POST", PATH, headers)
+        note = quick.Note(str(index), state, str(address.socket), head)
+        note.write(str(folder.base), wanted.model, os.environ)
 
 
 def _headers(wanted: Wanted, source: ModelSource, default: float | None) -> dict[str, str]:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from smolctl.runner.chat_model import ChatReply
     from smolctl.runner.connection import Endpoint, Response
 
-_PATH = "/v1/chat/completions"
+PATH = "/v1/chat/completions"
 _DONE = "[DONE]"
 _ATTEMPTS = 3
 
@@ -73,7 +73,7 @@ class RemoteChat:
         for attempt in range(1, _ATTEMPTS + 1):
             last = attempt == _ATTEMPTS or self._start is None
             try:
-                response = self._endpoint.request("POST", _PATH, body, headers=self._headers)
+                response = self._endpoint.request("POST", PATH, body, headers=self._headers)
             except ConnectionLost as error:
                 if error.begun or last:
                     raise
