@@ -77,7 +77,9 @@ def environment(tmp_path: Path) -> dict[str, str]:
 
 
 def note(index: Path) -> Note:
-    return Note(str(index), quick.state_of(str(index)), "/run/a\udcffb.sock", "POST /v1\r\n")
+    state = quick.state_of(str(index))
+    assert state is not None
+    return Note(str(index), state, "/run/a\udcffb.sock", "/log", "POST /v1\r\n")
 
 
 def test_a_note_is_found_again(index: Path, environment: dict[str, str], tmp_path: Path) -> None:
