@@ -124,7 +124,7 @@ class Note:
     @classmethod
     def find(cls, model: str, environment: Mapping[str, str]) -> Note | None:
         """Return the note about `model`, if there is one and it still holds."""
-        from _json import scanstring  # type: ignore[attr-defined] # json.scanner's, in C
+        from _json import scanstring
 
         key = _key(model, environment)
         for folder in _folders(environment):
@@ -176,7 +176,7 @@ def answer(arguments: Sequence[str]) -> int | None:
     note = Note.find(question.model, os.environ)
     if note is None:
         return None
-    import _signal
+    import _signal  # type: ignore[import-not-found]
 
     _signal.signal(_signal.SIGTERM, _terminate)
     stream = None

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from smolctl.cli.reasoning import split_reasoning
 from smolctl.engine.conversation import ChatRequest, Message
 from smolctl.errors import NotRunnable
 
 if TYPE_CHECKING:
     from smolctl.cli.output import Output
     from smolctl.engine.sampling import Sampling
-    from smolctl.runner.loaded import LoadedModel
+    from smolctl.runner.chat_model import ChatModel
 
 _PROMPT = "> "
 _LEAVE = frozenset({"/bye", "/exit", "/quit"})
@@ -19,17 +18,17 @@ _HELP = "Ctrl-C stops an answer, /clear forgets the conversation, /bye or Ctrl-D
 
 
 class Chat:
-    """A conversation with one loaded model."""
+    """A conversation with one model."""
 
     def __init__(
         self,
         output: Output,
-        loaded: LoadedModel,
+        model: ChatModel,
         sampling: Sampling,
         system: str | None,
     ) -> None:
         self._output = output
-        self._loaded = loaded
+        self._model = model
         self._sampling = sampling
         self._beginning = [Message("system", system)] if system else []
         self._messages = list(self._beginning)
@@ -38,8 +37,9 @@ class Chat:
         """Talk until the person leaves."""
         import readline  # noqa: F401 - importing it gives input() its line editing
 
-        context = f"{self._loaded.engine.context_size} tokens of context"
-        self._output.notice(f"Chat with {self._loaded.name}, {context}.\n{_HELP}")
+        size = self._model.context_size
+        context = "" if size is None else f", {size} tokens of context"
+        self._output.notice(f"Chat with {self._model.name}{context}.\n{_HELP}")
         while True:
             try:
                 line = input(_PROMPT).strip()
@@ -65,16 +65,15 @@ class Chat:
     def _turn(self, line: str) -> None:
         question = Message("user", line)
         chat = ChatRequest((*self._messages, question), self._sampling)
-        prepared = self._loaded.prepare(chat)
         answer: list[str] = []
         try:
-            with self._loaded.engine.submit(prepared.request) as generation:
-                for text, is_reasoning in split_reasoning(generation.texts()):
-                    if is_reasoning:
-                        self._output.aside(text)
-                        continue
-                    self._output.piece(text)
-                    answer.append(text)
+            with self._model.reply(chat) as reply:
+                for delta in reply:
+                    if delta.reasoning:
+                        self._output.aside(delta.reasoning)
+                    if delta.content:
+                        self._output.piece(delta.content)
+                        answer.append(delta.content)
         except KeyboardInterrupt:
             pass  # the answer so far stays part of the conversation
         except NotRunnable as error:  # the conversation has outgrown the context

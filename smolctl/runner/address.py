@@ -75,14 +75,24 @@ class WorkerFolder:
             return sorted(self.folder.glob("*.lock"))
 
     def make(self) -> None:
-        """Make the folders, where nobody else can enter.
-
-        Raises `StorageError` when there is something in the place that is not ours alone: in a
-        folder that all may write to, somebody may have been there first.
-        """
+        """Make the folders, where nobody else can enter. Raises `StorageError` as `check` does."""
         with storage_errors(self.base):
             self.base.mkdir(mode=0o700, parents=True, exist_ok=True)
-        status = self.base.lstat()
+        self.check()
+        with storage_errors(self.folder):
+            self.folder.mkdir(mode=0o700, exist_ok=True)
+        with storage_errors(self.logs):
+            self.logs.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def check(self) -> None:
+        """Raise `StorageError` when what is in the folder's place is not ours alone.
+
+        In a folder that all may write to, somebody may have been there first.
+        """
+        try:
+            status = self.base.lstat()
+        except FileNotFoundError:
+            return
         if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid():
             raise StorageError(
                 f"{self.base} is not a folder of yours",
@@ -92,7 +102,3 @@ class WorkerFolder:
             raise StorageError(
                 f"others may enter {self.base}", hint=f"`chmod 700 {self.base}` keeps them out."
             )
-        with storage_errors(self.folder):
-            self.folder.mkdir(mode=0o700, exist_ok=True)
-        with storage_errors(self.logs):
-            self.logs.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -7,8 +7,11 @@ an answer's body ends where its length or the connection does, and never comes i
 from __future__ import annotations
 
 import json
+import math
+import select
 import socket
-from contextlib import ExitStack
+import sys
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +19,6 @@ from smolctl.errors import NotRunnable, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from io import BufferedReader
     from pathlib import Path
 
 _MAXIMUM_LINE = 16 * 1024 * 1024
@@ -24,6 +26,8 @@ _MAXIMUM_HEADERS = 100
 _MAXIMUM_BODY = 64 * 1024 * 1024
 _DEFAULT_PORT = 12434
 _CONNECT_SECONDS = 10.0
+_SIGNAL_SECONDS = 0.2
+_CHUNK = 64 * 1024
 
 
 class ConnectionLost(NotRunnable):
@@ -99,14 +103,26 @@ class Endpoint:
             try:
                 connection.settimeout(timeout)
                 connection.sendall("\r\n".join([*lines, "", ""]).encode("latin-1") + content)
-                file = connection.makefile("rb")
-                first = file.readline(_MAXIMUM_LINE)
+                reader = _Reader(connection, timeout)
+                first = reader.line()
                 begun = bool(first)
-                response = _response(connection, file, first)
+                response = _response(connection, reader, first)
             except OSError as error:
                 raise ConnectionLost(f"{self} went away: {error}", begun=begun) from error
             undo.pop_all()
         return response
+
+    def peer(self) -> int | None:
+        """Return the process that listens at the worker's socket; None where that is not known."""
+        option = getattr(socket, "SO_PEERCRED", None)
+        if option is None:  # no Linux
+            return None
+        try:
+            with self._connected() as connection:
+                credentials = connection.getsockopt(socket.SOL_SOCKET, option, 4)
+        except (OSError, ConnectionLost):
+            return None
+        return int.from_bytes(credentials, sys.byteorder)
 
     def _connected(self) -> socket.socket:
         try:
@@ -134,10 +150,10 @@ class Endpoint:
 class Response:
     """A response whose body is still to be read. Closing it hangs up."""
 
-    def __init__(self, status: int, connection: socket.socket, file: BufferedReader) -> None:
+    def __init__(self, status: int, connection: socket.socket, reader: _Reader) -> None:
         self.status = status
         self._connection = connection
-        self._file = file
+        self._reader = reader
 
     def __enter__(self) -> Response:
         return self
@@ -147,44 +163,34 @@ class Response:
 
     def close(self) -> None:
         """Hang up. Whoever still answers notices."""
-        self._file.close()
         self._connection.close()
 
     def json(self) -> Any:
         """Return the body as JSON; None when it is none. Raises `ConnectionLost`."""
-        try:
-            body = self._file.read(_MAXIMUM_BODY)
-        except OSError as error:
-            raise ConnectionLost(f"the connection was lost: {error}", begun=True) from error
+        body = bytearray()
+        with _lost():
+            while len(body) < _MAXIMUM_BODY and (line := self._reader.line()):
+                body += line
         try:
             return json.loads(body)
         except (ValueError, RecursionError):
             return None
-
-    def line(self) -> Any:
-        """Return the body's next line, JSON in UTF-8. Raises `ConnectionLost`."""
-        try:
-            return json.loads(self._file.readline(_MAXIMUM_LINE))
-        except (OSError, ValueError, RecursionError) as error:
-            raise ConnectionLost(f"the connection was lost: {error}", begun=True) from error
 
     def events(self) -> Iterator[str]:
         """Yield the data of the server-sent events. Raises `ConnectionLost`.
 
         Source: HTML standard, "Server-sent events"; events of one `data` line, which all are.
         """
-        try:
-            while line := self._file.readline(_MAXIMUM_LINE):
+        with _lost():
+            while line := self._reader.line():
                 if line.startswith(b"data:"):
                     yield line[5:].strip().decode(errors="replace")
-        except OSError as error:
-            raise ConnectionLost(f"the connection was lost: {error}", begun=True) from error
 
     def wait_for_end(self, seconds: float) -> bool:
         """Wait until the other side hangs up, and return whether it did."""
+        self._reader.timeout = seconds
         try:
-            self._connection.settimeout(seconds)
-            while self._file.read1(_MAXIMUM_LINE):
+            while self._reader.line():
                 pass
         except TimeoutError:
             return False
@@ -193,15 +199,69 @@ class Response:
         return True
 
 
-def _response(connection: socket.socket, file: BufferedReader, first: bytes) -> Response:
+class _Reader:
+    """Reads lines from a socket. Raises `TimeoutError` when nothing comes for `timeout` seconds.
+
+    It never waits for long at a time: a signal that comes just before a wait would not end it.
+    """
+
+    def __init__(self, connection: socket.socket, timeout: float | None) -> None:
+        self.timeout = timeout
+        self._connection = connection
+        self._buffer = bytearray()
+        self._ended = False
+
+    def line(self) -> bytes:
+        """Return the next line with its end, or what there is of it; nothing at the end."""
+        searched = 0
+        while not self._ended and len(self._buffer) < _MAXIMUM_LINE:
+            found = self._buffer.find(b"\n", searched)
+            if found >= 0:
+                return self._take(found + 1)
+            searched = len(self._buffer)
+            self._fill()
+        found = self._buffer.find(b"\n")
+        return self._take(found + 1 if found >= 0 else len(self._buffer))
+
+    def _take(self, size: int) -> bytes:
+        taken = bytes(self._buffer[:size])
+        del self._buffer[:size]
+        return taken
+
+    def _fill(self) -> None:
+        left = math.inf if self.timeout is None else self.timeout
+        while not self._is_readable(min(_SIGNAL_SECONDS, left)):
+            left -= _SIGNAL_SECONDS
+            if left <= 0:
+                raise TimeoutError("it does not answer")
+        piece = self._connection.recv(_CHUNK)
+        self._ended = not piece
+        self._buffer += piece
+
+    def _is_readable(self, seconds: float) -> bool:
+        pending = getattr(self._connection, "pending", None)
+        if pending is not None and pending() > 0:  # what TLS has decrypted already
+            return True
+        return bool(select.select([self._connection], [], [], seconds)[0])
+
+
+@contextmanager
+def _lost() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise ConnectionLost(f"the connection was lost: {error}", begun=True) from error
+
+
+def _response(connection: socket.socket, reader: _Reader, first: bytes) -> Response:
     """Read a response's headers. Raises `OSError` when that is no HTTP response."""
     words = first.split(None, 2)
     if len(words) < 2 or not words[0].startswith(b"HTTP/1.") or not words[1].isdigit():
         raise OSError("it did not answer" if not first else "its answer is not HTTP")
     for _ in range(_MAXIMUM_HEADERS):
-        line = file.readline(_MAXIMUM_LINE)
+        line = reader.line()
         if line in (b"\r\n", b"\n"):
-            return Response(int(words[1]), connection, file)
+            return Response(int(words[1]), connection, reader)
         if not line:
             break
     raise OSError("its answer broke off")
