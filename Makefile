@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help setup demo test test-all lint format bench completions clean
+.PHONY: help setup demo test test-all lint format bench bench-peers completions clean
 
 help: ## Say what each target does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,6 +36,9 @@ format: $(STAMP) ## Format the code
 
 bench: $(STAMP) ## Measure side by side with the peers that are installed
 	$(BIN)/python -m benchmarks
+
+bench-peers: $(STAMP) ## Build llama.cpp's own tools into .peers, for `make bench` (minutes)
+	@sh tools/build_peers.sh "$(VENV)" .peers
 
 completions: $(STAMP) ## Write the shell completions
 	$(BIN)/python tools/write_completions.py

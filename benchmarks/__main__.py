@@ -6,9 +6,9 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from benchmarks import machine, pull, startup
+from benchmarks import machine, pull, run, startup
 
-BENCHMARKS = {"startup": startup.run, "pull": pull.run}
+BENCHMARKS = {"startup": startup.run, "pull": pull.run, "run": run.run}
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""What a pull is to reach, and the lines that say whether it does.
+"""What a pull and a run are to reach, and the lines that say whether they do.
 
 The figures are what the project set out to reach; nothing in the benchmarks is fitted to them.
 """
@@ -36,3 +36,13 @@ RESUMED = Goal("bytes of the pull after a kill at half", 55, "% of the model")
 SHARED = Goal("moved by a second tag with the same weights", 0, "MB")
 KILLED = Goal("kills that one pull survives, its digest right", 20, "kills", at_least=True)
 REMOVED = Goal("files that rm leaves after them", 0, "files")
+
+GENERATION = Goal("one sequence, generation", 0.97, "x llama-bench -n", at_least=True)
+PROMPT = Goal("one sequence, prompt", 0.97, "x llama-bench -p", at_least=True)
+EIGHT_TOKENS = Goal("eight callers, tokens/s", 1.0, "x llama-server -np 8", at_least=True)
+EIGHT_FIRST = Goal("eight callers, time to first token", 1.0, "x llama-server -np 8")
+COLD_LOCAL = Goal("cold, run --local", 0.9, "x llama-cli -n 1 -st")
+COLD_WORKER = Goal("cold, run with a new worker", 1.1, "x llama-cli -n 1 -st")
+WARM = Goal("warm run", 1.5, "x curl to llama-server")
+PREFIX = Goal("first token, same system prompt again", 0.1, "x the first time")
+WORKER_MEMORY = Goal("peak memory of the worker", 1.1, "x llama-server's")

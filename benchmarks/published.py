@@ -1,4 +1,4 @@
-"""The model that the pulls are measured with, and what serves it.
+"""The model that the benchmarks measure with, and what serves it.
 
 One GGUF of the real size with random weights, under two tags that share it and differ in their
 configs. It lies in an OCI image layout and is uploaded from there to Debian's docker-registry.
@@ -13,6 +13,7 @@ from urllib.parse import urljoin
 
 import requests
 
+from smolctl.engine.quantize import quantize
 from smolctl.model.config import ConfigSchema, ModelConfig
 from smolctl.model.descriptor import Descriptor
 from smolctl.model.digest import Digest
@@ -39,11 +40,18 @@ class Published:
     tags: dict[str, Digest]
 
     @classmethod
-    def make(cls, root: Path, geometry: Geometry) -> Published:
-        """Write a model of `geometry` into a new layout at `root`."""
+    def make(cls, root: Path, geometry: Geometry, quantization: str | None = None) -> Published:
+        """Write a model of `geometry` into a new layout at `root`; in F16 without a quantization.
+
+        A quantization is one of llama.cpp's names, such as `Q4_K_M`.
+        """
         store = Store(root)
         store.prepare()
         file = write_random_model(root / "blobs" / "weights.gguf", geometry)
+        if quantization is not None:
+            quantized = file.with_name("quantized.gguf")
+            quantize(file, quantized, quantization)
+            file = quantized.replace(file)
         digest = Digest("sha256", sha256(file))
         weights = Descriptor(GGUF_LAYER, digest, file.stat().st_size)
         file.replace(store.blobs.path(digest))

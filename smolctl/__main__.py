@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 
 
 def main() -> None:
     """Run the command line in `sys.argv` and exit with its code."""
+    from smolctl.quick import answer
+
+    code = answer(sys.argv[1:])
+    if code is not None:
+        sys.exit(code)
+    import signal  # not before: it takes 5 ms
+
     # Until then Ctrl-C ends the process without a traceback; Python ignores it where it was
     # started to be ignored.
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
+    if "--local" in sys.argv:
+        from smolctl.huge_pages import begin_anew
+
+        begin_anew()
     from smolctl.cli.boundary import run
 
     sys.exit(run(sys.argv[1:]))

@@ -7,7 +7,9 @@ Anything that is not a `SmolctlError` and reaches the top is a bug in smolctl (e
 
 from __future__ import annotations
 
-from typing import ClassVar
+TYPE_CHECKING = False  # `typing` takes 10 ms to import, and this module is in everything's way
+if TYPE_CHECKING:
+    from typing import ClassVar
 
 
 class SmolctlError(Exception):

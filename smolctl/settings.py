@@ -5,6 +5,10 @@ The rest of the library gets a `Settings` and never looks at the environment its
 
 from __future__ import annotations
 
+import os
+import re
+import stat
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +23,11 @@ MAXIMUM_CONNECTIONS = 64
 
 _TRUE = frozenset({"1", "true", "yes", "on"})
 _FALSE = frozenset({"", "0", "false", "no", "off"})
+_DURATION = re.compile(r"-?(?:\d+(?:\.\d+)?(?:ms|s|m|h))+|-?\d+(?:\.\d+)?", re.ASCII)
+_UNIT_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+_LONGEST_SECONDS = 10 * 365 * 24 * 3600.0
+_TEMPORARY_LETTERS = 60
+"""A socket's path may have 104 letters on macOS, 108 on Linux; some are for what we add."""
 _CA_BUNDLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
 
 
@@ -31,7 +40,9 @@ class Settings:
     is named; `docker_hub_account` is a user name and a password for Docker Hub;
     `default_registry` is the registry of names that have none, as written; `configuration` is
     our own `config.toml`; `ca_bundle` has the certificates to trust instead of the system's, in
-    a PEM file or a folder of them.
+    a PEM file or a folder of them. `state` is where logs go, and `runtime` where the sockets of
+    running workers are. `keep_alive` is for how many seconds an idle worker stays, negative for
+    ever, None where nobody says. `host` is a running gateway, as written, and `api_key` its key.
     """
 
     home: Path
@@ -42,6 +53,11 @@ class Settings:
     offline: bool
     configuration: Path
     ca_bundle: Path | None
+    state: Path
+    runtime: Path
+    keep_alive: float | None = None
+    host: str | None = None
+    api_key: str | None = field(default=None, repr=False)
 
     @property
     def credential_file(self) -> Path:
@@ -66,6 +82,7 @@ class Settings:
         bundle = next(filter(None, map(value, _CA_BUNDLES)), None)
         auth_file = value("REGISTRY_AUTH_FILE")
         # A password is taken as it is: what looks like a quote may be a part of it.
+        keep_alive = value("SMOLCTL_KEEP_ALIVE")
         account = value("DOCKER_USERNAME"), environ.get("DOCKER_PASSWORD", "")
         return cls(
             home=expanded(home).absolute() if home else default_home(),
@@ -78,7 +95,29 @@ class Settings:
                 expanded(configuration).absolute() if configuration else _default_configuration()
             ),
             ca_bundle=expanded(bundle) if bundle else None,
+            state=_state(value("XDG_STATE_HOME")),
+            runtime=_runtime(value("XDG_RUNTIME_DIR"), value("TMPDIR")),
+            keep_alive=keep_alive_seconds(keep_alive, "SMOLCTL_KEEP_ALIVE") if keep_alive else None,
+            host=value("SMOLCTL_HOST") or None,
+            api_key=value("SMOLCTL_API_KEY") or None,
         )
+
+
+def keep_alive_seconds(text: str, name: str) -> float:
+    """Return the seconds of a duration as Go writes it (`5m`, `1h30m`) or in plain seconds.
+
+    A negative one means for ever, and so does one of more than ten years. `name` is the flag or
+    the variable that has it, for the `UsageError` that anything else raises.
+    """
+    if _DURATION.fullmatch(text) is None:
+        raise UsageError(
+            f"{name} is {text!r}", hint="It is a duration: 5m, 90s, 1h30m; 0 for none, -1 for ever."
+        )
+    if text.startswith("-"):
+        return -1.0
+    parts = re.findall(r"([\d.]+)([a-z]*)", text)
+    seconds = sum(float(number) * _UNIT_SECONDS[unit or "s"] for number, unit in parts)
+    return seconds if seconds <= _LONGEST_SECONDS else -1.0
 
 
 def expanded(path: str) -> Path:
@@ -100,6 +139,38 @@ def _default_configuration() -> Path:
     from platformdirs import user_config_path
 
     return user_config_path("smolctl", appauthor=False) / "config.toml"
+
+
+def _state(xdg: str) -> Path:
+    if xdg.startswith("/"):  # without it, platformdirs is not needed, which takes 20 ms to import
+        return Path(xdg) / "smolctl"
+    if sys.platform == "linux" and (home := os.path.expanduser("~")) != "~":  # noqa: PTH111
+        return Path(home) / ".local" / "state" / "smolctl"
+    from platformdirs import user_state_path
+
+    return user_state_path("smolctl", appauthor=False)
+
+
+def _runtime(xdg: str, temporary: str) -> Path:
+    """Return the folder for sockets; it need not exist. Source: XDG base directory specification.
+
+    A job without `XDG_RUNTIME_DIR` (cron, ssh) gets the folder that the user's other processes
+    have. platformdirs' own choice differs by its version, and it warns on stderr.
+    """
+    user = os.getuid()
+    for folder in (xdg, f"/run/user/{user}"):
+        if folder.startswith("/") and _is_own_folder(folder, user):
+            return Path(folder) / "smolctl"
+    short = temporary.startswith("/") and len(temporary) <= _TEMPORARY_LETTERS
+    return Path(temporary if short else "/tmp") / f"smolctl-{user}"  # noqa: S108 - checked at use
+
+
+def _is_own_folder(folder: str, user: int) -> bool:
+    try:
+        status = os.stat(folder)  # noqa: PTH116
+    except OSError:
+        return False
+    return status.st_uid == user and stat.S_ISDIR(status.st_mode)
 
 
 def _docker_config_folder(value: str) -> Path:

@@ -12,7 +12,7 @@ from smolctl.errors import EXIT_CODES
 
 PACKAGE = Path(smolctl.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
-FOUNDATION = {"errors", "settings", "__version__"}
+FOUNDATION = {"errors", "settings", "huge_pages", "__version__"}
 LAYERS = {
     "model": {"model"},
     "store": {"store", "model"},
@@ -24,9 +24,15 @@ LAYERS = {
     "cli": {"cli", "demo", "runner", "registry", "configuration", "engine", "store", "model"},
 }
 ONLY_CLI = {"rich", "typer"}
-LAST_RESORT = {"cli/boundary.py", "engine/engine.py", "registry/transfer.py"}
-"""Where everything may be caught: at the border of the program, and at that of a thread, whose
-errors are raised again in the thread that waits for it."""
+LAST_RESORT = {
+    "cli/boundary.py",
+    "engine/engine.py",
+    "registry/transfer.py",
+    "runner/api/app.py",
+}
+"""Where everything may be caught: at the border of the program, at that of a thread, whose errors
+are raised again in the thread that waits for it, and at that of a request, whose client is told
+(in the stream, where one has begun)."""
 
 
 def _name(path):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from smolctl.cli.reasoning import split_reasoning
 from smolctl.engine.conversation import ChatRequest, Message
 from smolctl.errors import NotRunnable
 
@@ -69,12 +68,12 @@ class Chat:
         answer: list[str] = []
         try:
             with self._loaded.engine.submit(prepared.request) as generation:
-                for text, is_reasoning in split_reasoning(generation.texts()):
-                    if is_reasoning:
-                        self._output.aside(text)
-                        continue
-                    self._output.piece(text)
-                    answer.append(text)
+                for delta in prepared.reader.deltas(generation):
+                    if delta.reasoning:
+                        self._output.aside(delta.reasoning)
+                    if delta.content:
+                        self._output.piece(delta.content)
+                        answer.append(delta.content)
         except KeyboardInterrupt:
             pass  # the answer so far stays part of the conversation
         except NotRunnable as error:  # the conversation has outgrown the context

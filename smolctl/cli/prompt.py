@@ -6,18 +6,27 @@ import os
 import select
 import stat
 import sys
-from typing import TYPE_CHECKING
 
 from smolctl.errors import UsageError
 
+TYPE_CHECKING = False  # `typing` takes 10 ms to import, and the short way of a one-shot passes here
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Protocol
 
-    from smolctl.cli.output import Output
+    class Notices(Protocol):
+        """Where to say what a person should know."""
+
+        def notice(self, text: str) -> None:
+            """Say it."""
+
 
 STDIN_ARGUMENT = "-"
 _PATIENCE_SECONDS = 10.0
 _CHUNK = 64 * 1024
+
+_read: list[str] = []
+"""What standard input held, once it was read: there is no second time."""
 
 
 def wants_chat(words: Sequence[str]) -> bool:
@@ -25,7 +34,7 @@ def wants_chat(words: Sequence[str]) -> bool:
     return not words and sys.stdin.isatty() and sys.stdout.isatty()
 
 
-def read_prompt(words: Sequence[str], output: Output) -> str:
+def read_prompt(words: Sequence[str], output: Notices) -> str:
     """Return the prompt: the arguments' words, a blank line, standard input; what there is of it.
 
     `-` among the words, or no words at all, waits for standard input to end. With words alone it
@@ -46,7 +55,7 @@ def read_prompt(words: Sequence[str], output: Output) -> str:
     return "\n\n".join(parts)
 
 
-def _read_if_alive(output: Output) -> str:
+def _read_if_alive(output: Notices) -> str:
     try:
         handle = sys.stdin.fileno()
         mode = os.fstat(handle).st_mode
@@ -67,7 +76,9 @@ def _read_if_alive(output: Output) -> str:
 
 
 def _read_all() -> str:
-    """Read standard input to its end, as UTF-8 whatever the locale says."""
+    """Read standard input to its end, as UTF-8 whatever the locale says; once."""
+    if _read:
+        return _read[0]
     if sys.stdin is None:
         return ""
     chunks = []
@@ -76,4 +87,5 @@ def _read_all() -> str:
             chunks.append(chunk)
     except OSError as error:
         raise UsageError(f"cannot read standard input: {error.strerror}") from error
-    return b"".join(chunks).decode(errors="replace")
+    _read.append(b"".join(chunks).decode(errors="replace"))
+    return _read[0]

@@ -22,16 +22,14 @@ from smolctl.cli.options import (
     local_models,
 )
 from smolctl.cli.prompt import read_prompt, wants_chat
-from smolctl.cli.reasoning import split_reasoning
+from smolctl.cli.source import find_source
 from smolctl.engine.conversation import ChatRequest, Message
 from smolctl.engine.engine import Engine
 from smolctl.engine.options import EngineOptions
 from smolctl.engine.sampling import Sampling
-from smolctl.errors import ModelNotFound, NotRunnable
+from smolctl.errors import NotRunnable
 from smolctl.runner.loaded import LoadedModel
 from smolctl.runner.runnable import Runnable
-from smolctl.runner.source import ModelSource, file_source, model_source
-from smolctl.settings import expanded
 
 if TYPE_CHECKING:
     from smolctl.cli.output import Output
@@ -122,7 +120,7 @@ def command(
     chat = wants_chat(words)
     # The prompt first: a mistake in it should not have to wait for a model to load.
     text = "" if chat else read_prompt(words, invocation.output)
-    runnable = Runnable.read(_find(invocation, model, pull))
+    runnable = Runnable.read(find_source(invocation, model, pull))
     options = runnable.fit(options)
     if ctx_size is None and options.context_size != runnable.full_context:
         invocation.output.notice(
@@ -141,18 +139,6 @@ def command(
             _answer(invocation.output, loaded, request, stream=not no_stream)
 
 
-def _find(invocation: Invocation, model: str, pull: PullPolicy) -> ModelSource:
-    """Return what `model` means: a file when it looks like a path, else a model by its name."""
-    path = expanded(model)
-    is_path = model.startswith(("/", "./", "../", "~"))
-    # `model.gguf` is a file that is there or misspelled; `team/model.gguf` may be a repository.
-    if is_path or (model.endswith(".gguf") and (path.exists() or "/" not in model)):
-        if not path.exists():
-            raise ModelNotFound(f"no such file: {model}")
-        return file_source(path)
-    return model_source(invocation.store, invocation.obtain(model, pull), model)
-
-
 def _crashed(output: Output, reason: str) -> NoReturn:
     """Say that llama.cpp aborts this process, and end it as what cannot be run ends."""
     output.flush()
@@ -163,17 +149,19 @@ def _crashed(output: Output, reason: str) -> NoReturn:
 def _answer(output: Output, loaded: LoadedModel, chat: ChatRequest, *, stream: bool) -> None:
     kept: list[str] = []
     ended = True
-    with loaded.engine.submit(loaded.prepare(chat).request) as generation:
+    prepared = loaded.prepare(chat)
+    with loaded.engine.submit(prepared.request) as generation:
         try:
-            for text, is_reasoning in split_reasoning(generation.texts()):
-                if is_reasoning:
-                    output.aside(text)
+            for delta in prepared.reader.deltas(generation):
+                if delta.reasoning:
+                    output.aside(delta.reasoning)
+                if not delta.content:
                     continue
-                ended = text.endswith("\n")
+                ended = delta.content.endswith("\n")
                 if stream:
-                    output.piece(text)
+                    output.piece(delta.content)
                 else:
-                    kept.append(text)
+                    kept.append(delta.content)
         finally:
             # Also when it was interrupted: what came is part of the answer, and ends as a line.
             rest = "".join(kept) + ("" if ended else "\n")

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import itertools
 from collections import deque
+from dataclasses import dataclass
 from threading import Condition, Thread
 from typing import TYPE_CHECKING
 
@@ -28,6 +29,22 @@ if TYPE_CHECKING:
     from smolctl.engine.context import Context
     from smolctl.engine.generation import Generation, GenerationRequest
     from smolctl.engine.vocabulary import Vocabulary
+
+
+@dataclass(frozen=True)
+class EngineState:
+    """What an engine does just now.
+
+    Of its `sequences`, `generating` have a reply under way, from the prompt's first token on;
+    `waiting` requests have none yet. The KV cache holds `kv_tokens` of the `kv_capacity` that fit,
+    those kept for later prompts among them.
+    """
+
+    sequences: int
+    generating: int
+    waiting: int
+    kv_tokens: int
+    kv_capacity: int
 
 
 class Engine:
@@ -69,6 +86,22 @@ class Engine:
         options = options or EngineOptions()
         context = open_context(weights, options, debug=debug, on_abort=on_abort)
         return cls(context, options.queue)
+
+    @property
+    def generates(self) -> bool:
+        """Whether the model generates text; one for embeddings alone does not."""
+        return True
+
+    @property
+    def state(self) -> EngineState:
+        """What the engine does just now; it waits for nothing, so the numbers may not add up."""
+        return EngineState(
+            sequences=len(self._slots),
+            generating=sum(slot.reply is not None for slot in self._slots),
+            waiting=len(self._waiting),
+            kv_tokens=sum(len(slot.tokens) for slot in self._slots),
+            kv_capacity=len(self._slots) * self.context_size,
+        )
 
     def __enter__(self) -> Engine:
         return self

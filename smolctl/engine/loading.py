@@ -12,7 +12,7 @@ from smolctl.engine.context import Context
 from smolctl.engine.interrupts import raised_after
 from smolctl.engine.library import llama_cpp
 from smolctl.engine.options import CACHE_TYPES
-from smolctl.errors import NotRunnable
+from smolctl.errors import NotRunnable, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 _SPINS = "300"
 """Turns that a waiting thread stays awake: enough for the next tensor, not for a time slice."""
+
+_FLASH_ATTENTION = {"auto": -1, "off": 0, "on": 1}
+"""`enum llama_flash_attn_type`."""
 
 
 def open_context(
@@ -35,7 +38,7 @@ def open_context(
 
     `debug` sends llama.cpp's log to stderr. `on_abort` is called with llama.cpp's reason when it
     ends the process, from here on. Raises `NotRunnable`, with llama.cpp's own reason, when it
-    cannot load the file or make the context.
+    cannot load the file or make the context, and `UsageError` for GPU layers without a GPU.
     """
     _wait_politely()
     lib = llama_cpp()
@@ -47,6 +50,14 @@ def open_context(
     paths = (ctypes.c_char_p * len(weights))(*(os.fsencode(path) for path in weights))
     parameters = lib.llama_model_default_params()
     parameters.use_extra_bufts = _may_repack(lib)
+    if options.gpu_layers is not None:
+        # llama.cpp would say nothing, and be slow.
+        if options.gpu_layers and not lib.llama_supports_gpu_offload():
+            raise UsageError(
+                f"--gpu-layers is {options.gpu_layers}, and llama.cpp finds no GPU here",
+                hint="Leave it out: then a GPU is used where there is one.",
+            )
+        parameters.n_gpu_layers = options.gpu_layers
     with ExitStack() as undo:
         with raised_after() as stopped:
             parameters.progress_callback = lib.llama_progress_callback(lambda *_: not stopped)
@@ -85,11 +96,7 @@ def _settings(lib: Any, model: Any, options: EngineOptions) -> Any:
     settings.n_batch = settings.n_ubatch = options.batch_tokens
     settings.n_threads = settings.n_threads_batch = options.threads or _cores()
     settings.kv_unified = False
-    settings.flash_attn_type = (
-        lib.LLAMA_FLASH_ATTN_TYPE_ENABLED
-        if options.flash_attention
-        else lib.LLAMA_FLASH_ATTN_TYPE_DISABLED
-    )
+    settings.flash_attn_type = _FLASH_ATTENTION[options.flash_attention]
     settings.type_k = CACHE_TYPES[options.cache_type_k]
     settings.type_v = CACHE_TYPES[options.cache_type_v]
     return settings

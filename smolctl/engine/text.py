@@ -45,12 +45,12 @@ class ReplyText:
             self.stopped = True
             self._pending = ""
             return pending[: min(found)]
-        keep = max((_overlap(pending, stop) for stop in self._stops), default=0)
+        keep = max((overlap(pending, stop) for stop in self._stops), default=0)
         self._pending = pending[len(pending) - keep :]
         return pending[: len(pending) - keep]
 
 
-def _overlap(text: str, stop: str) -> int:
+def overlap(text: str, stop: str) -> int:
     """Return how many letters at the end of `text` are the beginning of `stop`, but not all."""
     longest = min(len(stop) - 1, len(text))
     return next((n for n in range(longest, 0, -1) if text.endswith(stop[:n])), 0)

@@ -250,3 +250,29 @@ def test_ctrl_c_is_heard_while_waiting_for_the_next_piece(tiny, monkeypatch):
         go_on.set()
         assert _ended(running).finish_reason == "cancelled"
         assert running.usage.completion <= 1
+
+
+def test_the_state_says_what_the_engine_does(tiny):
+    seen, all_submitted = [], threading.Event()
+
+    def look():
+        all_submitted.wait(60)
+        seen.append(engine.state)
+
+    with Engine.open([tiny], EngineOptions(sequences=2, context_size=256)) as engine:
+        idle = engine.state
+        assert (idle.sequences, idle.generating, idle.waiting, idle.kv_tokens) == (2, 0, 0, 0)
+        assert idle.kv_capacity == 512
+
+        sampling = Sampling(temperature=0, max_tokens=10)
+        generations = [
+            engine.submit(request(engine, letter * 20, sampling), on_event=look) for letter in "abc"
+        ]
+        all_submitted.set()
+        for generation in generations:
+            _ended(generation)
+        assert max(state.generating for state in seen) == 2
+        assert max(state.waiting for state in seen) >= 1
+        # What a reply leaves in the cache is counted.
+        assert 2 * 20 < engine.state.kv_tokens <= 2 * 30
+        assert engine.state.waiting == 0

@@ -5,6 +5,7 @@ import sys
 import pytest
 
 from smolctl.engine.engine import Engine
+from smolctl.engine.library import llama_cpp
 from smolctl.engine.options import EngineOptions
 from smolctl.errors import NotRunnable, UsageError
 from tests.support.generating import reply
@@ -29,6 +30,9 @@ def test_a_model_that_llama_cpp_does_not_know_says_why(tmp_path):
         ("--queue", {"queue": -1}),
         ("--cache-type-k", {"cache_type_k": "q3"}),
         ("--cache-type-v", {"cache_type_v": ""}),
+        ("--gpu-layers", {"gpu_layers": -1}),
+        ("--flash-attn", {"flash_attention": "yes"}),
+        ("--flash-attn", {"flash_attention": "off", "cache_type_v": "q8_0"}),
     ],
 )
 def test_options_out_of_range_name_their_flag(flag, options):
@@ -64,10 +68,19 @@ def test_a_quantized_cache_generates(tiny):
         assert reply(engine, "hello")
 
 
-def test_a_quantized_cache_without_flash_attention_says_that_it_cannot_be(tiny):
-    options = EngineOptions(cache_type_v="q8_0", flash_attention=False)
-    with pytest.raises(NotRunnable, match=r"cannot make a context: .*flash_attn"):
-        Engine.open([tiny], options)
+@pytest.mark.parametrize("flash_attention", ["auto", "on", "off"])
+def test_each_way_of_attention_generates_the_same(tiny, flash_attention):
+    with Engine.open([tiny], EngineOptions(flash_attention=flash_attention)) as engine:
+        assert reply(engine, "hello")
+
+
+def test_layers_for_a_gpu_that_is_not_there_are_refused(tiny):
+    if llama_cpp().llama_supports_gpu_offload():
+        pytest.skip("there is a GPU")
+    with pytest.raises(UsageError, match=r"--gpu-layers is 3, and .* no GPU"):
+        Engine.open([tiny], EngineOptions(gpu_layers=3))
+    with Engine.open([tiny], EngineOptions(gpu_layers=0)) as engine:
+        assert reply(engine, "hello")
 
 
 @pytest.mark.parametrize(

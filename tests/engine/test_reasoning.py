@@ -9,16 +9,23 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from smolctl.cli.reasoning import split_reasoning
+from smolctl.engine.reasoning import ReasoningSplitter
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-def parts(*pieces: str) -> tuple[str, str]:
+def split(*pieces: str, inside: bool = False) -> Iterator[tuple[str, bool]]:
+    splitter = ReasoningSplitter(inside=inside)
+    for piece in pieces:
+        yield from splitter.feed(piece)
+    yield from splitter.finish()
+
+
+def parts(*pieces: str, inside: bool = False) -> tuple[str, str]:
     """The reasoning and the answer, each joined."""
     reasoning, answer = [], []
-    for text, is_reasoning in split_reasoning(pieces):
+    for text, is_reasoning in split(*pieces, inside=inside):
         (reasoning if is_reasoning else answer).append(text)
     return "".join(reasoning), "".join(answer)
 
@@ -79,25 +86,34 @@ def test_nothing_but_tags_and_blanks_is_lost(text: str) -> None:
         assert (reasoning, answer) == ("", text)
 
 
-def test_an_answer_is_passed_on_as_it_comes() -> None:
-    taken: list[str] = []
-
-    def pieces() -> Iterator[str]:
-        for piece in ("Par", "is", "."):
-            taken.append(piece)
-            yield piece
-
-    split = split_reasoning(pieces())
-
-    assert next(split) == ("Par", False)
-    assert taken == ["Par"]
-
-
-def test_reasoning_is_passed_on_as_it_comes() -> None:
-    split = split_reasoning(iter(["<think>", "Let me", " see"]))
-
-    assert next(split) == ("Let me", True)
+@pytest.mark.parametrize(
+    ("text", "reasoning", "answer"),
+    [
+        ("Hm.</think>\nParis.", "Hm.", "Paris."),
+        ("</think>Paris.", "", "Paris."),
+        ("Hm.", "Hm.", ""),
+        ("Hm.</thin", "Hm.</thin", ""),
+        ("", "", ""),
+    ],
+)
+def test_a_reply_may_begin_inside(text: str, reasoning: str, answer: str) -> None:
+    assert parts(text, inside=True) == (reasoning, answer)
+    assert parts(*text, inside=True) == (reasoning, answer)
 
 
-def test_empty_pieces_are_left_out() -> None:
-    assert all(text for text, _ in split_reasoning(["", "<think>", "", "a", "", "</think>", ""]))
+def test_each_is_passed_on_as_it_comes() -> None:
+    splitter = ReasoningSplitter()
+
+    assert list(splitter.feed("Par")) == [("Par", False)]
+    assert list(splitter.feed("is <thi")) == [("is <thi", False)]
+
+    splitter = ReasoningSplitter()
+
+    assert list(splitter.feed("<think>")) == []
+    assert list(splitter.feed("Let me")) == [("Let me", True)]
+    assert list(splitter.feed(" see.</")) == [(" see.", True)]
+    assert list(splitter.feed("think>Paris")) == [("Paris", False)]
+
+
+def test_no_piece_is_empty() -> None:
+    assert all(text for text, _ in split("", "<think>", "", "a", "", "</think>", ""))

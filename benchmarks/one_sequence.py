@@ -1,0 +1,52 @@
+"""One sequence: prompt and generation speed against `llama-bench`."""
+
+from __future__ import annotations
+
+import json
+import statistics
+import subprocess
+from typing import TYPE_CHECKING
+
+from benchmarks import goals
+from benchmarks.llama_tools import tool
+from benchmarks.served import MODEL
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from benchmarks.served import Smolctl
+
+_ROUNDS = 3
+_PROMPT, _GENERATED = 512, 128
+
+
+def measure(smolctl: Smolctl, weights: Path) -> None:
+    """Time both in turns; each run of either is a process of its own."""
+    ours: list[tuple[float, float]] = []
+    theirs: list[tuple[float, float]] = []
+    for _ in range(_ROUNDS):
+        theirs.append(_llama_bench(weights))
+        ours.append(_smolctl_bench(smolctl))
+    print(f"\nOne sequence, prompt of {_PROMPT}, reply of {_GENERATED} (median of {_ROUNDS})")
+    medians = []
+    for name, runs in (("smolctl model bench", ours), ("llama-bench", theirs)):
+        prompt, generation = (statistics.median(speeds) for speeds in zip(*runs, strict=True))
+        medians.append((prompt, generation))
+        print(f"  {name:<34} prompt {prompt:7.1f} tokens/s  generation {generation:6.1f} tokens/s")
+    (prompt, generation), (their_prompt, their_generation) = medians
+    goals.GENERATION.judge(generation / their_generation)
+    goals.PROMPT.judge(prompt / their_prompt)
+
+
+def _llama_bench(weights: Path) -> tuple[float, float]:
+    command = (str(tool("llama-bench")), "-m", str(weights), "-o", "json", "-r", "1")
+    sizes = ("-p", str(_PROMPT), "-n", str(_GENERATED))
+    done = subprocess.run((*command, *sizes), capture_output=True, check=True, text=True)
+    prompt, generation = json.loads(done.stdout)
+    return prompt["avg_ts"], generation["avg_ts"]
+
+
+def _smolctl_bench(smolctl: Smolctl) -> tuple[float, float]:
+    sizes = ("-p", str(_PROMPT), "-n", str(_GENERATED), "--parallel", "1", "-r", "1")
+    (row,) = json.loads(smolctl("model", "bench", "--json", *sizes, MODEL))["results"]
+    return row["prompt_tokens_per_second"], row["generation_tokens_per_second"]

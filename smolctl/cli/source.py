@@ -1,0 +1,28 @@
+"""What a command's MODEL means: a file, or a model by its name."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from smolctl.errors import ModelNotFound
+from smolctl.runner.source import ModelSource, file_source, model_source
+from smolctl.settings import expanded
+
+if TYPE_CHECKING:
+    from smolctl.cli.invocation import Invocation
+    from smolctl.cli.options import PullPolicy
+
+
+def find_source(invocation: Invocation, model: str, pull: PullPolicy) -> ModelSource:
+    """Return what `model` means: a file when it looks like a path, else a model by its name.
+
+    It is pulled first where `pull` says so. Raises `ModelNotFound` when it is not here then.
+    """
+    path = expanded(model)
+    is_path = model.startswith(("/", "./", "../", "~"))
+    # `model.gguf` is a file that is there or misspelled; `team/model.gguf` may be a repository.
+    if is_path or (model.endswith(".gguf") and (path.exists() or "/" not in model)):
+        if not path.exists():
+            raise ModelNotFound(f"no such file: {model}")
+        return file_source(path)
+    return model_source(invocation.store, invocation.obtain(model, pull), model)

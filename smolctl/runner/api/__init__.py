@@ -1,0 +1,1 @@
+"""The HTTP API of a worker: OpenAI's, over one loaded model."""

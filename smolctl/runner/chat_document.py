@@ -1,0 +1,215 @@
+"""A chat request as JSON and back: the body of `POST /v1/chat/completions`.
+
+The names are OpenAI's, and llama-server's for what OpenAI does not have. Nothing of a web server
+is needed here: whoever asks a worker writes what the worker reads.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from smolctl.engine.conversation import ChatRequest, Message, Tool, ToolCall, ToolChoice
+from smolctl.runner.fields import Fields, InvalidField
+from smolctl.runner.generation_fields import (
+    Delivery,
+    read_delivery,
+    read_grammar,
+    read_sampling,
+    read_stop,
+    sampling_fields,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_ROLES = {
+    "system": "system",
+    "developer": "system",
+    "user": "user",
+    "assistant": "assistant",
+    "tool": "tool",
+}
+
+_MAXIMUM_TOP_LOGPROBS = 100
+_MAXIMUM_TOOLS = 1024
+_MAXIMUM_NAME = 256
+
+
+@dataclass(frozen=True)
+class ChatCall:
+    """A chat request as it came: what is asked, of which `model`, and how the reply is wanted."""
+
+    chat: ChatRequest
+    model: str | None = None
+    delivery: Delivery = field(default_factory=Delivery)
+
+
+def chat_document(chat: ChatRequest) -> dict[str, Any]:
+    """Return `chat` as the body of a request; `parse_chat` undoes it.
+
+    A grammar's root must be called `root`, as all of ours are. `model`, `stream` and the like are
+    for the caller to add.
+    """
+    document: dict[str, Any] = {"messages": [_message_document(each) for each in chat.messages]}
+    document |= sampling_fields(chat.sampling)
+    if chat.stop:
+        document["stop"] = list(chat.stop)
+    if chat.logprobs is not None:
+        document |= {"logprobs": True, "top_logprobs": chat.logprobs}
+    if chat.grammar is not None:
+        document["grammar"] = chat.grammar.source
+    if chat.tools:
+        document["tools"] = [_tool_document(tool) for tool in chat.tools]
+    if chat.tool_choice != ToolChoice():
+        document["tool_choice"] = _choice_document(chat.tool_choice)
+    if not chat.parallel_tool_calls:
+        document["parallel_tool_calls"] = False
+    return document
+
+
+def parse_chat(document: Mapping[str, Any]) -> ChatCall:
+    """Return the request that `document` is.
+
+    Raises `UsageError` for what makes no sense or is not supported, most of the time as
+    `InvalidField`, which names the parameter.
+    """
+    request = Fields(document)
+    messages = tuple(_read_message(each) for each in request.children("messages"))
+    if not messages:
+        request.fail("messages", "is missing or empty")
+    tools = tuple(_read_tool(each) for each in request.children("tools"))
+    if len(tools) > _MAXIMUM_TOOLS:
+        request.fail("tools", f"has {len(tools)} tools, at most {_MAXIMUM_TOOLS}")
+    chat = ChatRequest(
+        messages,
+        sampling=read_sampling(request),
+        stop=read_stop(request),
+        logprobs=_read_logprobs(request),
+        grammar=read_grammar(request),
+        tools=tools,
+        tool_choice=_read_choice(request, tools),
+        parallel_tool_calls=request.flag("parallel_tool_calls", default=True),
+    )
+    return ChatCall(chat, request.text("model"), read_delivery(request))
+
+
+def tool_call_document(call: ToolCall) -> dict[str, Any]:
+    """Return `call` as it stands in an assistant's message."""
+    function = {"name": call.name, "arguments": call.arguments}
+    return {"id": call.id, "type": "function", "function": function}
+
+
+def _message_document(message: Message) -> dict[str, Any]:
+    document: dict[str, Any] = {"role": message.role, "content": message.content}
+    if message.tool_calls:
+        document["tool_calls"] = [tool_call_document(call) for call in message.tool_calls]
+    if message.tool_call_id is not None:
+        document["tool_call_id"] = message.tool_call_id
+    if message.name is not None:
+        document["name"] = message.name
+    return document
+
+
+def _read_message(message: Fields) -> Message:
+    role = message.required_text("role")
+    if role not in _ROLES:
+        message.fail("role", f"must be one of {', '.join(_ROLES)}")
+    calls = tuple(_read_tool_call(each) for each in message.children("tool_calls"))
+    if calls and role != "assistant":
+        message.fail("tool_calls", "goes with the role assistant only")
+    return Message(
+        _ROLES[role],
+        _read_content(message, required=role != "assistant"),
+        calls,
+        message.text("tool_call_id"),
+        message.text("name"),
+    )
+
+
+def _read_content(message: Fields, *, required: bool) -> str:
+    """Return a message's text: a string, or parts with a text each, which become lines."""
+    content = message.get("content")
+    if content is None and not required:
+        return ""
+    if isinstance(content, str):
+        return content
+    if not isinstance(content, list):
+        message.fail("content", "must be a string or a list of parts with text")
+    texts = []
+    for part in message.children("content"):
+        kind = part.required_text("type")
+        if kind != "text":
+            part.fail("type", f"is {kind[:40]!r}: only text is supported")
+        texts.append(part.text("text") or "")
+    return "\n".join(texts)
+
+
+def _read_tool_call(call: Fields) -> ToolCall:
+    _check_function(call)
+    function = call.required_child("function")
+    name = _read_name(function)
+    return ToolCall(call.text("id") or "", name, function.text("arguments") or "")
+
+
+def _tool_document(tool: Tool) -> dict[str, Any]:
+    function: dict[str, Any] = {"name": tool.name}
+    if tool.description:
+        function["description"] = tool.description
+    if tool.parameters:
+        function["parameters"] = dict(tool.parameters)
+    return {"type": "function", "function": function}
+
+
+def _read_tool(tool: Fields) -> Tool:
+    _check_function(tool)
+    function = tool.required_child("function")
+    parameters = function.child("parameters")
+    return Tool(
+        _read_name(function),
+        function.text("description") or "",
+        parameters.document if parameters is not None else {},
+    )
+
+
+def _check_function(tool: Fields) -> None:
+    if tool.text("type") not in (None, "function"):
+        tool.fail("type", "must be function: no other kind of tool is supported")
+
+
+def _read_name(function: Fields) -> str:
+    name = function.required_text("name")
+    if len(name) > _MAXIMUM_NAME:
+        function.fail("name", f"has more than {_MAXIMUM_NAME} letters")
+    return name
+
+
+def _choice_document(choice: ToolChoice) -> Any:
+    if choice.name is None:
+        return choice.mode
+    return {"type": "function", "function": {"name": choice.name}}
+
+
+def _read_choice(request: Fields, tools: tuple[Tool, ...]) -> ToolChoice:
+    given = request.get("tool_choice")
+    if isinstance(given, dict):
+        choice = request.required_child("tool_choice")
+        _check_function(choice)
+        name = choice.required_child("function").required_text("name")
+        if name not in {tool.name for tool in tools}:
+            request.fail("tool_choice", f"names {name[:100]!r}, which is not one of the tools")
+        return ToolChoice("required", name)
+    mode = request.choice("tool_choice", ("auto", "none", "required"))
+    if mode == "required" and not tools:
+        request.fail("tool_choice", "is required, but there are no tools")
+    if mode == "none":
+        return ToolChoice("none")
+    return ToolChoice("required") if mode == "required" else ToolChoice()
+
+
+def _read_logprobs(request: Fields) -> int | None:
+    wanted = request.flag("logprobs")
+    top = request.count("top_logprobs", 0, _MAXIMUM_TOP_LOGPROBS)
+    if top and not wanted:
+        raise InvalidField("top_logprobs", "top_logprobs needs logprobs to be true")
+    return (top or 0) if wanted else None

@@ -1,0 +1,91 @@
+"""One interface to a model that chats: in this process, or in another one."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from contextlib import AbstractContextManager
+
+    from smolctl.engine.conversation import ChatRequest, Delta
+    from smolctl.engine.generation import Generation, Timings, Usage
+    from smolctl.runner.loaded import LoadedModel
+
+
+class ChatReply(Protocol):
+    """A message while it comes. What it says of itself is final once the iteration has ended."""
+
+    def __iter__(self) -> Iterator[Delta]:
+        """Yield the message's pieces."""
+
+    @property
+    def finish_reason(self) -> str | None:
+        """`stop`, `length`, `tool_calls` or `cancelled`; None where nobody says."""
+
+    @property
+    def usage(self) -> Usage | None:
+        """The tokens; None where nobody says."""
+
+    @property
+    def timings(self) -> Timings | None:
+        """The seconds; None where nobody says."""
+
+
+class ChatModel(Protocol):
+    """A model that chats."""
+
+    @property
+    def name(self) -> str:
+        """What the model was asked for as."""
+
+    def context_size(self) -> int | None:
+        """Return the tokens that its context holds, with the model loaded; None if unknown."""
+
+    def reply(self, chat: ChatRequest) -> AbstractContextManager[ChatReply]:
+        """Ask for the next message. Leaving the block cancels what is left of it."""
+
+
+class LocalChat:
+    """A model that is loaded in this process."""
+
+    def __init__(self, loaded: LoadedModel) -> None:
+        self._loaded = loaded
+
+    @property
+    def name(self) -> str:
+        """What the model was asked for as."""
+        return self._loaded.name
+
+    def context_size(self) -> int | None:
+        """Return the tokens that its context holds."""
+        return self._loaded.engine.context_size
+
+    @contextmanager
+    def reply(self, chat: ChatRequest) -> Iterator[ChatReply]:
+        """Generate the next message."""
+        prepared = self._loaded.prepare(chat)
+        with self._loaded.engine.submit(prepared.request) as generation:
+            yield _LocalReply(generation, prepared.reader.deltas(generation))
+
+
+class _LocalReply:
+    def __init__(self, generation: Generation, deltas: Iterator[Delta]) -> None:
+        self._generation = generation
+        self._deltas = deltas
+
+    def __iter__(self) -> Iterator[Delta]:
+        return self._deltas
+
+    @property
+    def finish_reason(self) -> str | None:
+        return self._generation.finish_reason
+
+    @property
+    def usage(self) -> Usage:
+        return self._generation.usage
+
+    @property
+    def timings(self) -> Timings:
+        return self._generation.timings

@@ -1,0 +1,165 @@
+"""Finding the workers of a cache, starting them, and having them leave."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from smolctl.engine.options import EngineOptions
+from smolctl.errors import EngineBusy, NotRunnable
+from smolctl.runner.address import WorkerFolder
+from smolctl.runner.connection import ConnectionLost, Endpoint
+from smolctl.runner.specification import (
+    DEFAULT_KEEP_ALIVE,
+    DEFAULT_SEQUENCES,
+    WorkerSpecification,
+)
+from smolctl.runner.start import start_worker
+from smolctl.runner.worker_status import NAMED_OPTIONS, Expectation, Worker
+from smolctl.store.storage import locked
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from smolctl.runner.source import ModelSource
+    from smolctl.settings import Settings
+
+_ANSWER_SECONDS = 10.0
+_LEAVING_SECONDS = 30.0
+
+
+def obtain_worker(
+    source: ModelSource,
+    options: EngineOptions | None = None,
+    *,
+    settings: Settings,
+    keep_alive: float | None = None,
+    tell: Callable[[str], object] = lambda _: None,
+    on_long: Callable[[], object] | None = None,
+    debug: bool = False,
+) -> Worker:
+    """Return the worker that has `source` loaded; one is started where there is none.
+
+    Two callers at once get one worker. Options that differ from the defaults must be those of the
+    worker: one that is idle is replaced, after `tell` was told, and so is one of another version
+    of smolctl; `EngineBusy` when it has something to do. `keep_alive` is for a new one, in
+    seconds, negative for ever; None for what the settings say. `on_long` is called when
+    loading takes long. Raises what the worker could not start for.
+    """
+    folder = WorkerFolder.of(settings)
+    folder.make()
+    address = folder.address(source.id)
+    options = options or EngineOptions()
+    expectation = expected(options)
+    worker = find_worker(address.socket)
+    if worker is not None and expectation.difference(worker.version, worker.options) is None:
+        return worker
+    # Whoever starts one holds the lock until it serves.
+    with locked(address.lock) as lock:
+        worker = find_worker(address.socket)
+        if worker is not None:
+            difference = expectation.difference(worker.version, worker.options)
+            if difference is None:
+                return worker
+            _replace(worker, difference, tell)
+        address.socket.unlink(missing_ok=True)
+        specification = WorkerSpecification(
+            source,
+            worker_options(options),
+            address.socket,
+            address.lock,
+            keep_alive=_keep_alive(keep_alive, settings),
+            debug=debug,
+        )
+        return start_worker(address, specification, lock, on_long=on_long)
+
+
+def worker_options(options: EngineOptions) -> EngineOptions:
+    """Return `options` with as many sequences as a worker has, where nobody says how many."""
+    from dataclasses import replace
+
+    if options.sequences != EngineOptions.sequences:
+        return options
+    return replace(options, sequences=DEFAULT_SEQUENCES)
+
+
+def expected(options: EngineOptions) -> Expectation:
+    """Return what a worker must have for `options`: those that are not the defaults."""
+    default = EngineOptions()
+    named = {
+        name: getattr(options, name)
+        for name in NAMED_OPTIONS
+        if getattr(options, name, None) != getattr(default, name, None)
+    }
+    return Expectation(named)
+
+
+def find_worker(socket: Path) -> Worker | None:
+    """Return the worker that serves `socket`; None when nobody does.
+
+    Raises `NotRunnable` when somebody is there and does not answer.
+    """
+    for _ in range(2):
+        try:
+            with Endpoint(socket).request("GET", "/worker", timeout=_ANSWER_SECONDS) as response:
+                return Worker.parse(socket, response.json())
+        except ConnectionLost as error:
+            if isinstance(error.__cause__, TimeoutError):
+                raise NotRunnable(
+                    "the model's process does not answer",
+                    hint="`smolctl model unload --all` ends it; its log may say why.",
+                ) from error
+            # It may have left just then: look once more.
+    return None
+
+
+def running_workers(settings: Settings) -> list[Worker]:
+    """Return the workers of this user and cache, the one used last first."""
+    folder = WorkerFolder.of(settings)
+    folder.check()
+    found = [_found(socket) for socket in folder.sockets()]
+    workers = [worker for worker in found if worker is not None]
+    return sorted(workers, key=lambda worker: worker.last_used, reverse=True)
+
+
+def unload(worker: Worker, *, only_idle: bool = False) -> bool:
+    """Have `worker` leave, and wait until it has; requests under way get a while to end.
+
+    With `only_idle`, return False when it has something to do. Raises `NotRunnable` when it stays.
+    """
+    path = "/worker/unload?idle" if only_idle else "/worker/unload"
+    try:
+        with worker.endpoint.request("POST", path, timeout=_ANSWER_SECONDS) as response:
+            if response.status == 409:
+                return False
+            if response.status != 200 or not response.wait_for_end(_LEAVING_SECONDS):
+                raise NotRunnable(
+                    f"the process of {worker.name} does not end",
+                    hint=f"`kill -9 {worker.pid}` ends it.",
+                )
+    except ConnectionLost:
+        pass  # it was leaving already
+    return True
+
+
+def _found(socket: Path) -> Worker | None:
+    try:
+        return find_worker(socket)
+    except NotRunnable:
+        return None
+
+
+def _replace(worker: Worker, difference: str, tell: Callable[[str], object]) -> None:
+    if not unload(worker, only_idle=True):
+        raise EngineBusy(
+            f"{worker.name} is running with {difference}, and busy",
+            hint="`--local` runs it beside that one; or try again later.",
+        )
+    tell(f"{worker.name} was loaded with {difference}; it is being loaded anew.")
+
+
+def _keep_alive(asked: float | None, settings: Settings) -> float:
+    for seconds in (asked, settings.keep_alive):
+        if seconds is not None:
+            return seconds
+    return DEFAULT_KEEP_ALIVE
