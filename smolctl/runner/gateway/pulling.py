@@ -46,7 +46,10 @@ class Puller:
         queue: asyncio.Queue[Event | None] = asyncio.Queue()
         progress = _EventProgress(lambda event: loop.call_soon_threadsafe(queue.put_nowait, event))
         work = asyncio.create_task(
-            in_thread(lambda: self.registries.pull(self.store, reference, progress))
+            in_thread(
+                lambda: self.registries.pull(self.store, reference, progress),
+                name=f"pull {reference}",
+            )
         )
         work.add_done_callback(lambda _: queue.put_nowait(None))
         begun = False

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 
 
-async def in_thread(work: Callable[[], _T]) -> _T:
+async def in_thread(work: Callable[[], _T], name: str | None = None) -> _T:
     """Return what `work` returns, called in a thread of its own.
 
     The thread is a daemon: a model that takes a minute to load, or a registry that does not
@@ -41,5 +41,5 @@ async def in_thread(work: Callable[[], _T]) -> _T:
         with suppress(RuntimeError):  # the loop is closed: nobody waits any more
             loop.call_soon_threadsafe(settle, result, failure)
 
-    threading.Thread(target=run, daemon=True).start()
+    threading.Thread(target=run, name=name, daemon=True).start()
     return await outcome
