@@ -12,7 +12,6 @@ The imports here are the C halves of `socket`, `json` and `signal`: the Python h
 from __future__ import annotations
 
 import os
-import stat
 import sys
 from zlib import crc32
 

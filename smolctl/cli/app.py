@@ -40,13 +40,17 @@ class Verb:
 MODEL_VERBS: Mapping[str, Verb] = {
     "run": Verb("run", "Run a model: answer a prompt, or chat on a terminal."),
     "pull": Verb("pull", "Bring a model from its registry to this machine."),
+    "ps": Verb("ps", "List the models that are loaded, and until when."),
+    "unload": Verb("unload", "Have models leave the memory (also: stop)."),
+    "logs": Verb("logs", "Show the log of a model's process."),
+    "status": Verb("status", "Show what runs, and where things are."),
     "ls": Verb("ls", "List the models that are here (also: list)."),
     "inspect": Verb("inspect", "Show everything about a model (also: show)."),
     "rm": Verb("rm", "Remove a name; the model goes with its last name."),
     "tag": Verb("tag", "Give a model another name."),
     "resolve": Verb("resolve", "Print the path of a model's GGUF file, for other tools."),
 }
-ALIASES = {"list": "ls", "show": "inspect"}
+ALIASES = {"list": "ls", "show": "inspect", "stop": "unload"}
 TOP_VERBS: Mapping[str, Verb] = {
     "serve": Verb("serve", "Serve all models over HTTP: OpenAI's API, on port 12434."),
     "login": Verb("login", "Log in to a registry, Docker Hub by default."),

@@ -10,7 +10,7 @@ from smolctl.errors import NotRunnable
 if TYPE_CHECKING:
     from smolctl.cli.output import Output
     from smolctl.engine.sampling import Sampling
-    from smolctl.runner.loaded import LoadedModel
+    from smolctl.runner.chat_model import ChatModel
 
 _PROMPT = "> "
 _LEAVE = frozenset({"/bye", "/exit", "/quit"})
@@ -18,17 +18,17 @@ _HELP = "Ctrl-C stops an answer, /clear forgets the conversation, /bye or Ctrl-D
 
 
 class Chat:
-    """A conversation with one loaded model."""
+    """A conversation with one model."""
 
     def __init__(
         self,
         output: Output,
-        loaded: LoadedModel,
+        model: ChatModel,
         sampling: Sampling,
         system: str | None,
     ) -> None:
         self._output = output
-        self._loaded = loaded
+        self._model = model
         self._sampling = sampling
         self._beginning = [Message("system", system)] if system else []
         self._messages = list(self._beginning)
@@ -37,8 +37,9 @@ class Chat:
         """Talk until the person leaves."""
         import readline  # noqa: F401 - importing it gives input() its line editing
 
-        context = f"{self._loaded.engine.context_size} tokens of context"
-        self._output.notice(f"Chat with {self._loaded.name}, {context}.\n{_HELP}")
+        size = self._model.context_size
+        context = "" if size is None else f", {size} tokens of context"
+        self._output.notice(f"Chat with {self._model.name}{context}.\n{_HELP}")
         while True:
             try:
                 line = input(_PROMPT).strip()
@@ -64,11 +65,10 @@ class Chat:
     def _turn(self, line: str) -> None:
         question = Message("user", line)
         chat = ChatRequest((*self._messages, question), self._sampling)
-        prepared = self._loaded.prepare(chat)
         answer: list[str] = []
         try:
-            with self._loaded.engine.submit(prepared.request) as generation:
-                for delta in prepared.reader.deltas(generation):
+            with self._model.reply(chat) as reply:
+                for delta in reply:
                     if delta.reasoning:
                         self._output.aside(delta.reasoning)
                     if delta.content:

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-import os
-from functools import partial
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from smolctl.cli.chat import Chat
+from smolctl.cli.chat_model import Wanted, open_chat
+from smolctl.cli.engine_options import (
+    CacheTypeKFlag,
+    CacheTypeVFlag,
+    CtxSizeFlag,
+    FlashAttnFlag,
+    GpuLayersFlag,
+    ParallelFlag,
+    ThreadsFlag,
+    engine_options,
+)
 from smolctl.cli.invocation import Invocation
 from smolctl.cli.options import (
     CaFileFlag,
@@ -22,17 +31,14 @@ from smolctl.cli.options import (
     local_models,
 )
 from smolctl.cli.prompt import read_prompt, wants_chat
-from smolctl.cli.source import find_source
 from smolctl.engine.conversation import ChatRequest, Message
-from smolctl.engine.engine import Engine
-from smolctl.engine.options import EngineOptions
 from smolctl.engine.sampling import Sampling
-from smolctl.errors import NotRunnable
-from smolctl.runner.loaded import LoadedModel
-from smolctl.runner.runnable import Runnable
+from smolctl.errors import UsageError
+from smolctl.settings import keep_alive_seconds
 
 if TYPE_CHECKING:
     from smolctl.cli.output import Output
+    from smolctl.runner.chat_model import ChatModel
 
 EXAMPLES = (
     ("Ask one question", 'smolctl model run ai/smollm2 "What is the capital of France?"'),
@@ -84,10 +90,28 @@ def command(
     max_tokens: Annotated[
         int | None, typer.Option("--max-tokens", "-n", help="End the answer after this many.")
     ] = None,
-    ctx_size: Annotated[
-        int | None, typer.Option("--ctx-size", "-c", help="Tokens of context; else the model's.")
+    ctx_size: CtxSizeFlag = None,
+    threads: ThreadsFlag = None,
+    parallel: ParallelFlag = None,
+    gpu_layers: GpuLayersFlag = None,
+    flash_attn: FlashAttnFlag = None,
+    cache_type_k: CacheTypeKFlag = None,
+    cache_type_v: CacheTypeVFlag = None,
+    keep_alive: Annotated[
+        str | None,
+        typer.Option(
+            "--keep-alive",
+            metavar="DURATION",
+            help="How long the idle model stays loaded: 5m, 0, -1 for ever (also:"
+            " SMOLCTL_KEEP_ALIVE).",
+        ),
     ] = None,
-    threads: Annotated[int | None, typer.Option(help="CPU threads; else one per core.")] = None,
+    detach: Annotated[
+        bool, typer.Option("--detach", "-d", help="Load the model, and leave.")
+    ] = False,
+    local: Annotated[
+        bool, typer.Option("--local", help="Load it in this process, and leave nothing running.")
+    ] = False,
     no_stream: Annotated[
         bool, typer.Option("--no-stream", help="Print the answer in one piece, when it is whole.")
     ] = False,
@@ -102,7 +126,8 @@ def command(
 
     The answer goes to standard output as it is generated, and nothing else does. With a prompt
     and piped text, the model gets the prompt, a blank line and the text. Without a prompt, on a
-    terminal, it opens a chat. A model that is not here yet is pulled first.
+    terminal, it opens a chat. A model that is not here yet is pulled first. It stays loaded for a
+    while, in a process of its own, for whoever asks next.
     """
     sampling = Sampling(
         temperature=temperature,
@@ -113,46 +138,43 @@ def command(
         seed=seed,
         max_tokens=max_tokens,
     )
-    options = EngineOptions(context_size=ctx_size, threads=threads)
+    options, named = engine_options(
+        ctx_size=ctx_size,
+        threads=threads,
+        parallel=parallel,
+        gpu_layers=gpu_layers,
+        flash_attn=flash_attn,
+        cache_type_k=cache_type_k,
+        cache_type_v=cache_type_v,
+    )
+    stay = None if keep_alive is None else keep_alive_seconds(keep_alive, "--keep-alive")
+    if local and (detach or stay is not None):
+        flag = "--detach" if detach else "--keep-alive"
+        raise UsageError(f"--local leaves nothing running, which contradicts {flag}")
+    if detach and prompt:
+        raise UsageError("--detach only loads the model: it takes no prompt")
     network = NetworkFlags(plain_http, ca_file, max_connections, retries)
     invocation = Invocation.of(ctx, offline=offline, network=network)
     words = prompt or []
-    chat = wants_chat(words)
+    chat = not detach and wants_chat(words)
     # The prompt first: a mistake in it should not have to wait for a model to load.
-    text = "" if chat else read_prompt(words, invocation.output)
-    runnable = Runnable.read(find_source(invocation, model, pull))
-    options = runnable.fit(options)
-    if ctx_size is None and options.context_size != runnable.full_context:
-        invocation.output.notice(
-            f"The context is {options.context_size} tokens: the model's {runnable.full_context} do"
-            " not fit in memory."
-        )
-    debug = invocation.output.debug
-    crashed = None if debug else partial(_crashed, invocation.output)
-    with Engine.open(runnable.source.weights, options, debug=debug, on_abort=crashed) as engine:
-        loaded = LoadedModel(runnable, engine, options)
+    text = "" if chat or detach else read_prompt(words, invocation.output)
+    wanted = Wanted(model, pull, options, named, stay, local)
+    with open_chat(invocation, wanted, load=chat or detach) as found:
         if chat:
-            Chat(invocation.output, loaded, sampling, system).run()
-        else:
+            Chat(invocation.output, found, sampling, system).run()
+        elif not detach:
             messages = [Message("system", system)] if system else []
             request = ChatRequest((*messages, Message("user", text)), sampling)
-            _answer(invocation.output, loaded, request, stream=not no_stream)
+            _answer(invocation.output, found, request, stream=not no_stream)
 
 
-def _crashed(output: Output, reason: str) -> NoReturn:
-    """Say that llama.cpp aborts this process, and end it as what cannot be run ends."""
-    output.flush()
-    output.error(f"llama.cpp crashed: {reason}", "--debug shows its log and a backtrace.")
-    os._exit(NotRunnable.exit_code)
-
-
-def _answer(output: Output, loaded: LoadedModel, chat: ChatRequest, *, stream: bool) -> None:
+def _answer(output: Output, model: ChatModel, chat: ChatRequest, *, stream: bool) -> None:
     kept: list[str] = []
     ended = True
-    prepared = loaded.prepare(chat)
-    with loaded.engine.submit(prepared.request) as generation:
+    with model.reply(chat) as reply:
         try:
-            for delta in prepared.reader.deltas(generation):
+            for delta in reply:
                 if delta.reasoning:
                     output.aside(delta.reasoning)
                 if not delta.content:

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from smolctl.engine import reasoning
 from smolctl.engine.conversation import Delta
 from smolctl.engine.generation import GenerationRequest
 from smolctl.engine.reasoning import ReasoningSplitter
+from smolctl.engine.reasoning_grammar import after_reasoning
+from smolctl.engine.tool_forms import MARKERS, form_of
+from smolctl.engine.tool_grammar import grammar_of_calls
+from smolctl.engine.tool_prompt import with_tools, with_written_calls
+from smolctl.engine.tool_reader import ToolCallReader
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from smolctl.engine.chat_template import ChatTemplate
-    from smolctl.engine.conversation import ChatRequest
+    from smolctl.engine.conversation import ChatRequest, Message
+    from smolctl.engine.gbnf import Grammar
     from smolctl.engine.generation import Piece, TokenScore
     from smolctl.engine.vocabulary import Vocabulary
 
@@ -33,30 +39,79 @@ def prepare(chat: ChatRequest, template: ChatTemplate, vocabulary: Vocabulary) -
     Raises `NotRunnable` when the template cannot render it, and `UsageError` for what makes no
     sense. It takes a millisecond; a hostile template may take seconds.
     """
-    text = template.render(
-        chat.messages, bos_token=vocabulary.bos_token, eos_token=vocabulary.eos_token
-    )
+    tools = chat.callable_tools
+    text = _prompt(chat, template, vocabulary)
+    thinking = text.rstrip().endswith(reasoning.OPENING)
+    markers: tuple[str, ...] = (reasoning.OPENING, reasoning.CLOSING)
+    calls = None
+    if tools:
+        markers += MARKERS
+        names = {tool.name for tool in tools}
+        calls = ToolCallReader(names, parallel=chat.parallel_tool_calls)
+    found = (vocabulary.special_token(marker) for marker in markers)
     request = GenerationRequest(
-        tuple(vocabulary.tokenize(text)), chat.sampling, chat.stop, chat.logprobs, chat.grammar
+        tuple(vocabulary.tokenize(text)),
+        chat.sampling,
+        chat.stop,
+        chat.logprobs,
+        _grammar(chat, template, thinking=thinking),
+        frozenset(token for token in found if token is not None),
     )
-    return PreparedChat(request, ReplyReader(thinking=text.rstrip().endswith(reasoning.OPENING)))
+    return PreparedChat(request, ReplyReader(calls, thinking=thinking))
+
+
+def _prompt(chat: ChatRequest, template: ChatTemplate, vocabulary: Vocabulary) -> str:
+    """Return the conversation as text, with tools and calls in the form that the model knows."""
+    tools = chat.callable_tools
+    messages: Sequence[Message] = chat.messages
+    if any(message.tool_calls or message.role == "tool" for message in messages):
+        messages = _with_calls(messages, template)
+    if tools and not template.knows_tools:
+        messages, tools = with_tools(messages, tools), ()
+    return template.render(
+        messages,
+        bos_token=vocabulary.bos_token,
+        eos_token=vocabulary.eos_token,
+        tools=[tool.document() for tool in tools],
+    )
+
+
+def _with_calls(messages: Sequence[Message], template: ChatTemplate) -> Sequence[Message]:
+    """Return `messages` with calls and results as text, where the template knows none of them."""
+    if template.call_style is not None:
+        return messages
+    knows_results = template.knows_results
+    return with_written_calls(messages, form_of(template), knows_results=knows_results)
+
+
+def _grammar(chat: ChatRequest, template: ChatTemplate, *, thinking: bool) -> Grammar | None:
+    """Return what the reply must follow: its own grammar, or that of the call it must make."""
+    grammar = chat.grammar
+    if chat.tool_choice.mode == "required":
+        name = chat.tool_choice.name
+        tools = [tool for tool in chat.tools if name in (None, tool.name)]
+        grammar = grammar_of_calls(tools, form_of(template), parallel=chat.parallel_tool_calls)
+    if grammar is not None and (thinking or reasoning.OPENING in template.source):
+        return after_reasoning(grammar, begun=thinking)
+    return grammar
 
 
 class ReplyReader:
     """Tells the parts of a reply apart while it streams: reasoning, answer, tool calls.
 
-    What may become a tag is held back until it is certain. `thinking` is for a prompt that ends
-    inside the reasoning.
+    What may become a tag is held back until it is certain. `calls` reads the calls out of the
+    answer, where it may have some. `thinking` is for a prompt that ends inside the reasoning.
     """
 
-    def __init__(self, *, thinking: bool = False) -> None:
+    def __init__(self, calls: ToolCallReader | None = None, *, thinking: bool = False) -> None:
         self._splitter = ReasoningSplitter(inside=thinking)
+        self._calls = calls
         self._scores: tuple[TokenScore, ...] = ()
 
     @property
     def called_tools(self) -> bool:
         """Whether the reply calls tools: its finish reason is `tool_calls` then."""
-        return False
+        return self._calls is not None and self._calls.calls > 0
 
     def deltas(self, pieces: Iterable[Piece]) -> Iterator[Delta]:
         """Yield the parts of a whole reply as they come."""
@@ -67,23 +122,27 @@ class ReplyReader:
     def feed(self, piece: Piece) -> Iterator[Delta]:
         """Yield what is certain with `piece`, the reply's next."""
         self._scores += piece.scores
-        yield from self._scored(self._splitter.feed(piece.text))
+        yield from self._scored(self._parts(self._splitter.feed(piece.text)))
 
     def finish(self) -> Iterator[Delta]:
         """Yield what was held back; the reply is over."""
-        yield from self._scored(self._splitter.finish())
+        yield from self._scored(self._parts(self._splitter.finish()))
+        if self._calls is not None:
+            yield from self._scored(self._calls.finish())
         if self._scores:
-            yield Delta(scores=self._taken())
+            yield from self._scored([Delta()])
 
-    def _scored(self, parts: Iterable[tuple[str, bool]]) -> Iterator[Delta]:
-        """Yield `parts`, the first with the scores of the tokens since the last."""
-        for text, is_reasoning in parts:
-            scores = self._taken()
+    def _parts(self, texts: Iterable[tuple[str, bool]]) -> Iterator[Delta]:
+        for text, is_reasoning in texts:
             if is_reasoning:
-                yield Delta(reasoning=text, scores=scores)
+                yield Delta(reasoning=text)
+            elif self._calls is None:
+                yield Delta(content=text)
             else:
-                yield Delta(content=text, scores=scores)
+                yield from self._calls.feed(text)
 
-    def _taken(self) -> tuple[TokenScore, ...]:
-        scores, self._scores = self._scores, ()
-        return scores
+    def _scored(self, deltas: Iterable[Delta]) -> Iterator[Delta]:
+        """Yield `deltas`, the first with the scores of the tokens since the last."""
+        for delta in deltas:
+            scores, self._scores = self._scores, ()
+            yield replace(delta, scores=scores) if scores else delta

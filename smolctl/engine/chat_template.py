@@ -8,15 +8,20 @@ from __future__ import annotations
 
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from jinja2 import Template, TemplateError
+from jinja2 import Template, TemplateError, meta, nodes
 
-from smolctl.engine.conversation import Message
 from smolctl.engine.template_bounds import Unbounded, checked
+from smolctl.engine.template_messages import (
+    MessageStyle,
+    find_style,
+    milder,
+    plain_messages,
+)
 from smolctl.engine.template_sandbox import Refused, Sandbox
 from smolctl.errors import NotRunnable
 
@@ -24,7 +29,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from types import FrameType
 
+    from smolctl.engine.conversation import Message
+
 _DEADLINE_SECONDS = 5.0
+_TOOLS = frozenset({"tools", "xml_tools"})
+"""The variables in which templates look for tools."""
 
 CHATML = (
     "{% for message in messages %}"
@@ -52,26 +61,53 @@ class ChatTemplate:
     ) -> str:
         """Return the conversation as the model's text, ready for the reply to follow.
 
-        A template that refuses a system message gets it as the beginning of the first user
-        message instead. Raises `NotRunnable` for a template that is broken, refuses the
-        conversation, or exceeds its bounds.
+        `tools` are in OpenAI's form. A template that refuses a system message gets it as the
+        beginning of the first user message instead, and one that refuses several calls in a
+        message gets them one by one. Raises `NotRunnable` for a template that is broken, refuses
+        the conversation, or exceeds its bounds, and `UsageError` for a call whose arguments are
+        no JSON object.
         """
+        listed = [dict(tool) for tool in tools] if tools else None
         names = {
             "bos_token": bos_token,
             "eos_token": eos_token,
-            "tools": [dict(tool) for tool in tools] if tools else None,
+            "tools": listed,
+            "xml_tools": listed,  # what SmolLM3's calls those that are called in JSON
             "add_generation_prompt": add_generation_prompt,
         }
+        called = any(message.tool_calls for message in messages)
+        style = (self.call_style if called else None) or MessageStyle()
         try:
-            return self._render(messages, names)
+            return self._render(messages, style, names)
         except Refused:
-            merged = _without_system(messages)
-            if merged is None:
-                raise
-            return self._render(merged, names)
+            for variant in milder(messages):
+                with suppress(Refused):
+                    return self._render(variant, style, names)
+            raise
 
-    def _render(self, messages: Sequence[Message], names: Mapping[str, Any]) -> str:
-        plain = [{"role": message.role, "content": message.content} for message in messages]
+    @cached_property
+    def knows_tools(self) -> bool:
+        """Whether the template tells the model of tools. Raises `NotRunnable` for a broken one."""
+        try:
+            return not _TOOLS.isdisjoint(meta.find_undeclared_variables(self._tree))
+        except TemplateError as error:
+            raise self._broken(error) from error
+
+    @cached_property
+    def knows_results(self) -> bool:
+        """Whether the template knows messages of the role `tool`: it names the role."""
+        return any(constant.value == "tool" for constant in self._tree.find_all(nodes.Const))
+
+    @cached_property
+    def call_style(self) -> MessageStyle | None:
+        """How the template wants messages with tool calls; None when it does not render them."""
+        names = {"bos_token": "", "eos_token": "", "tools": None, "add_generation_prompt": True}
+        return find_style(lambda messages, style: self._render(messages, style, names))
+
+    def _render(
+        self, messages: Sequence[Message], style: MessageStyle, names: Mapping[str, Any]
+    ) -> str:
+        plain = plain_messages(messages, style)
         pieces: list[str] = []
         length = 0
         try:
@@ -97,28 +133,33 @@ class ChatTemplate:
         return "".join(pieces)
 
     @cached_property
+    def _tree(self) -> nodes.Template:
+        try:
+            return Sandbox().parse(self.source)
+        except TemplateError as error:
+            raise self._broken(error) from error
+        except RecursionError as error:
+            raise NotRunnable("the model's chat template is nested too deeply") from error
+
+    @cached_property
     def _compiled(self) -> Template:
         try:
             return Sandbox().from_string(self.source)
         except TemplateError as error:
-            line = getattr(error, "lineno", None)
-            where = f"line {line}: " if line else ""
-            raise NotRunnable(f"the model's chat template is broken: {where}{error}") from error
+            raise self._broken(error) from error
         except RecursionError as error:
             raise NotRunnable("the model's chat template is nested too deeply") from error
+
+    @staticmethod
+    def _broken(error: TemplateError) -> NotRunnable:
+        line = getattr(error, "lineno", None)
+        where = f"line {line}: " if line else ""
+        return NotRunnable(f"the model's chat template is broken: {where}{error}")
 
 
 def find_template(layer: str | None, gguf: str | None) -> ChatTemplate:
     """Return the template to use: the artifact's layer wins over the GGUF's, ChatML is last."""
     return ChatTemplate(layer or gguf or CHATML)
-
-
-def _without_system(messages: Sequence[Message]) -> list[Message] | None:
-    """Return `messages` with a leading system message joined to the user's; None if none leads."""
-    if len(messages) < 2 or messages[0].role != "system" or messages[1].role != "user":
-        return None
-    joined = f"{messages[0].content}\n\n{messages[1].content}"
-    return [Message("user", joined), *messages[2:]]
 
 
 @contextmanager

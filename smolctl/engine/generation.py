@@ -28,8 +28,9 @@ class GenerationRequest:
     """What to generate after `tokens`.
 
     The reply ends before the first of the `stop` strings. `logprobs` asks for each token's
-    log-probability and that many likeliest alternatives; None for neither. Raises `UsageError`
-    for a value out of range.
+    log-probability and that many likeliest alternatives; None for neither. Special tokens have no
+    text in the reply, but for those in `shown`, and under a `grammar`, which sees their text.
+    Raises `UsageError` for a value out of range.
     """
 
     tokens: tuple[int, ...]
@@ -37,6 +38,7 @@ class GenerationRequest:
     stop: tuple[str, ...] = ()
     logprobs: int | None = None
     grammar: Grammar | None = None
+    shown: frozenset[int] = frozenset()
 
     def __post_init__(self) -> None:
         if not self.tokens:

@@ -11,10 +11,13 @@ schema's order.
 from __future__ import annotations
 
 import json
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from smolctl.engine.gbnf import Grammar
 from smolctl.errors import InvalidGrammar
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _MAXIMUM_DEPTH = 48
 _MAXIMUM_SCHEMAS = 2000
@@ -51,26 +54,37 @@ def grammar_of(schema: Any) -> Grammar:
     Raises `InvalidGrammar`, with the place in the schema, for one that is broken, that uses what
     cannot be followed, or that is too large.
     """
+    return grammar_of_rules({"root": "schema"}, {"schema": schema})
+
+
+def grammar_of_rules(rules: Mapping[str, str], schemas: Mapping[str, Any]) -> Grammar:
+    """Return the grammar of `rules`, names to right sides, which may name any of `schemas`.
+
+    Raises `InvalidGrammar` as `grammar_of` does.
+    """
+    lines = [f"{name} ::= {body}" for name, body in rules.items()]
     try:
-        return Grammar(_Translation(schema).source())
+        for name, schema in schemas.items():
+            lines += _Translation(schema, name).rules()
     except RecursionError:
         raise InvalidGrammar("the JSON schema is nested too deeply") from None
+    return Grammar("\n".join(lines) + _PRIMITIVES)
 
 
 class _Translation:
-    """One schema's rules, while they are written."""
+    """One schema's rules, while they are written. Its own is `name`, which begins all others."""
 
-    def __init__(self, schema: Any) -> None:
+    def __init__(self, schema: Any, name: str) -> None:
         self._document = schema
+        self._name = name
         self._rules: list[str] = []
-        self._references: dict[str, str] = {"#": "schema"}
+        self._references: dict[str, str] = {"#": name}
         self._visited = 0
 
-    def source(self) -> str:
-        """Return the grammar."""
+    def rules(self) -> list[str]:
+        """Return the rules."""
         body = self._body(self._document, "#", 0)
-        rules = ["root ::= schema", f"schema ::= {body}", *self._rules]
-        return "\n".join(rules) + _PRIMITIVES
+        return [f"{self._name} ::= {body}", *self._rules]
 
     def _body(self, schema: Any, place: str, depth: int) -> str:
         """Return the right side of the rule for `schema`, which stands at `place`."""
@@ -112,7 +126,7 @@ class _Translation:
 
     def _rule(self, schema: Any, place: str, depth: int) -> str:
         """Return the name of a rule of its own for `schema`."""
-        name = f"s{self._visited}"
+        name = f"{self._name}-s{self._visited}"
         body = self._body(schema, place, depth + 1)
         self._rules.append(f"{name} ::= {body}")
         return name
@@ -129,7 +143,7 @@ class _Translation:
         known = self._references.get(target)
         if known is not None:
             return known
-        name = self._references[target] = f"ref{len(self._references)}"
+        name = self._references[target] = f"{self._name}-ref{len(self._references)}"
         body = self._body(schema, target, depth + 1)
         self._rules.append(f"{name} ::= {body}")
         return name
@@ -192,7 +206,7 @@ class _Translation:
             members.append((f'{entry} ( "," space {entry} )*', True))
         named = []
         for entry, optional in members:
-            name = f"m{len(self._rules)}"
+            name = f"{self._name}-m{len(self._rules)}"
             self._rules.append(f"{name} ::= {entry}")
             named.append((name, optional))
         alternatives = _members(named)
@@ -279,7 +293,13 @@ def _constant(value: Any) -> str:
         text = json.dumps(value, allow_nan=False)  # ASCII only, and no control characters
     except ValueError as error:
         raise InvalidGrammar(f"the JSON schema cannot be followed: {error}") from error
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    return literal(text)
+
+
+def literal(text: str) -> str:
+    """Return `text`, which has no control characters but line feeds, as a literal of a grammar."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    return f'"{escaped}"'
 
 
 def _list(schema: dict[str, Any], keyword: str, place: str) -> list[Any]:

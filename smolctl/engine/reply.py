@@ -35,6 +35,8 @@ class Reply:
         self.sampler = sampler
         self.logprobs = request.logprobs
         self.generation = Generation(len(self.prompt))
+        self._shown = request.shown
+        self._shows_all = request.grammar is not None
         self._limit = limit
         self._on_event = on_event
         self._text = ReplyText(request.stop)
@@ -58,7 +60,8 @@ class Reply:
         self._tokens.append(token)
         if score is not None:
             self._scores.append(score)
-        text = self._text.feed(vocabulary.piece(token))
+        shown = self._shows_all or token in self._shown
+        text = self._text.feed(vocabulary.piece(token, special=shown))
         if text:
             self._send(text)
         if self._text.stopped:

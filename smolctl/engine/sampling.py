@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import ctypes
 import math
-import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from smolctl.engine.library import llama_cpp
 from smolctl.errors import SmolctlError, UsageError
 
 if TYPE_CHECKING:
@@ -80,8 +77,9 @@ class Sampler:
     """
 
     def __init__(self, sampling: Sampling, grammar: Grammar | None, vocabulary: Vocabulary) -> None:
-        lib = llama_cpp()
+        from smolctl.engine.library import llama_cpp  # here: who only asks a worker needs it not
 
+        lib = llama_cpp()
         self._lib = lib
         self._chain = _chain(lib, sampling, vocabulary.size)
         self._constraint: Constraint | None = None
@@ -114,6 +112,9 @@ class Sampler:
 
 def _chain(lib: Any, sampling: Sampling, vocabulary_size: int) -> Any:
     """Return llama.cpp's samplers in the order of its own `common_sampler_init`."""
+    import ctypes  # these two take 8 ms, and whoever only asks a worker needs neither
+    import secrets
+
     biases = (lib.llama_logit_bias * len(sampling.logit_bias))()
     for entry, (token, bias) in zip(biases, sampling.logit_bias, strict=True):
         if not 0 <= token < vocabulary_size:

@@ -18,7 +18,7 @@ class Vocabulary:
     def __init__(self, lib: Any, model: Any) -> None:
         self._lib = lib
         self._handle = lib.llama_model_get_vocab(model)
-        self._pieces: dict[int, bytes] = {}
+        self._pieces: dict[tuple[int, bool], bytes] = {}
         self.size = int(lib.llama_vocab_n_tokens(self._handle))
 
     @property
@@ -66,12 +66,21 @@ class Vocabulary:
         """Whether the model says with `token` that its reply is over (`llama_vocab_is_eog`)."""
         return bool(self._lib.llama_vocab_is_eog(self.handle, token))
 
-    def piece(self, token: int) -> bytes:
-        """Return the bytes of `token` in text, none for a special token."""
-        found = self._pieces.get(token)
+    def piece(self, token: int, *, special: bool = False) -> bytes:
+        """Return the bytes of `token` in text; for a special token none, unless `special`."""
+        found = self._pieces.get((token, special))
         if found is None:
-            found = self._pieces[token] = self._ask(token, special=False)
+            found = self._pieces[token, special] = self._ask(token, special=special)
         return found
+
+    def special_token(self, text: str) -> int | None:
+        """Return the special token that stands for `text`; None where it is text like any."""
+        encoded = text.encode()
+        tokens = (self._lib.llama_token * len(encoded))()
+        count = self._lib.llama_tokenize(
+            self.handle, encoded, len(encoded), tokens, len(encoded), False, True
+        )
+        return int(tokens[0]) if count == 1 and not self.piece(tokens[0]) else None
 
     def _text(self, token: int) -> str:
         return self._ask(token, special=True).decode(errors="replace") if token >= 0 else ""

@@ -85,7 +85,7 @@ class WorkerFolder:
             self.logs.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def check(self) -> None:
-        """Raise `StorageError` when there is something in the folder's place that is not ours alone.
+        """Raise `StorageError` when what is in the folder's place is not ours alone.
 
         In a folder that all may write to, somebody may have been there first.
         """

@@ -40,8 +40,9 @@ class ChatModel(Protocol):
     def name(self) -> str:
         """What the model was asked for as."""
 
+    @property
     def context_size(self) -> int | None:
-        """Return the tokens that its context holds, with the model loaded; None if unknown."""
+        """The tokens that its context holds; None while nobody knows."""
 
     def reply(self, chat: ChatRequest) -> AbstractContextManager[ChatReply]:
         """Ask for the next message. Leaving the block cancels what is left of it."""
@@ -58,8 +59,9 @@ class LocalChat:
         """What the model was asked for as."""
         return self._loaded.name
 
+    @property
     def context_size(self) -> int | None:
-        """Return the tokens that its context holds."""
+        """The tokens that its context holds."""
         return self._loaded.engine.context_size
 
     @contextmanager

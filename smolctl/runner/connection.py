@@ -10,6 +10,7 @@ import json
 import math
 import select
 import socket
+import sys
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -110,6 +111,18 @@ class Endpoint:
                 raise ConnectionLost(f"{self} went away: {error}", begun=begun) from error
             undo.pop_all()
         return response
+
+    def peer(self) -> int | None:
+        """Return the process that listens at the worker's socket; None where that is not known."""
+        option = getattr(socket, "SO_PEERCRED", None)
+        if option is None:  # no Linux
+            return None
+        try:
+            with self._connected() as connection:
+                credentials = connection.getsockopt(socket.SOL_SOCKET, option, 4)
+        except (OSError, ConnectionLost):
+            return None
+        return int.from_bytes(credentials, sys.byteorder)
 
     def _connected(self) -> socket.socket:
         try:
@@ -217,13 +230,19 @@ class _Reader:
 
     def _fill(self) -> None:
         left = math.inf if self.timeout is None else self.timeout
-        while not select.select([self._connection], [], [], min(_SIGNAL_SECONDS, left))[0]:
+        while not self._is_readable(min(_SIGNAL_SECONDS, left)):
             left -= _SIGNAL_SECONDS
             if left <= 0:
                 raise TimeoutError("it does not answer")
         piece = self._connection.recv(_CHUNK)
         self._ended = not piece
         self._buffer += piece
+
+    def _is_readable(self, seconds: float) -> bool:
+        pending = getattr(self._connection, "pending", None)
+        if pending is not None and pending() > 0:  # what TLS has decrypted already
+            return True
+        return bool(select.select([self._connection], [], [], seconds)[0])
 
 
 @contextmanager

@@ -11,9 +11,12 @@ from smolctl.errors import NotRunnable
 from smolctl.runner.api_errors import api_error, error_code
 from smolctl.runner.chat_document import chat_document
 from smolctl.runner.connection import ConnectionLost
+from smolctl.runner.worker_log import crash_in
+from smolctl.runner.worker_status import WORKER_DIFFERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
 
     from smolctl.engine.conversation import ChatRequest
     from smolctl.engine.generation import Timings, Usage
@@ -22,7 +25,6 @@ if TYPE_CHECKING:
 
 _PATH = "/v1/chat/completions"
 _DONE = "[DONE]"
-_WORKER_DIFFERS = "worker_differs"
 _ATTEMPTS = 3
 
 
@@ -30,8 +32,7 @@ class RemoteChat:
     """The model called `name` at `endpoint`.
 
     `start` has somebody serve there: it is called when nobody does, or one that does not have
-    what the `headers` expect; None where only others can start it. `died` returns what is known
-    of a worker's end.
+    what the `headers` expect; None where only others can start it. `log` is a worker's log.
     """
 
     def __init__(
@@ -40,14 +41,16 @@ class RemoteChat:
         endpoint: Endpoint,
         headers: Mapping[str, str],
         *,
+        context_size: int | None = None,
         start: Callable[[], object] | None = None,
-        died: Callable[[], str | None] = lambda: None,
+        log: Path | None = None,
     ) -> None:
         self.name = name
+        self.context_size = context_size
         self._endpoint = endpoint
         self._headers = headers
         self._start = start
-        self._died = died
+        self._log = log
 
     @contextmanager
     def reply(self, chat: ChatRequest) -> Iterator[ChatReply]:
@@ -79,7 +82,7 @@ class RemoteChat:
                     return response
                 with response:
                     document = response.json()
-                if error_code(document) != _WORKER_DIFFERS or last:
+                if error_code(document) != WORKER_DIFFERS or last:
                     raise api_error(response.status, document, str(self._endpoint))
             assert self._start is not None  # noqa: S101 - or it was the last attempt
             self._start()
@@ -87,18 +90,17 @@ class RemoteChat:
 
     def _ended(self, reason: str | None) -> NotRunnable:
         """Return the error for a stream that broke off."""
-        said = self._died() or reason
+        said = crash_in(self._log) if self._log is not None else reason
         return NotRunnable(
-            f"{self._endpoint} ended in the middle of the answer" + (f": {said}" if said else "")
+            f"{self._endpoint} ended in the middle of the answer" + (f": {said}" if said else ""),
+            hint=None if self._log is None else f"Its log is {self._log}",
         )
 
 
 class _RemoteReply:
     """A stream of OpenAI's chunks."""
 
-    def __init__(
-        self, response: Response, ended: Callable[[str | None], NotRunnable]
-    ) -> None:
+    def __init__(self, response: Response, ended: Callable[[str | None], NotRunnable]) -> None:
         self.finish_reason: str | None = None
         self._response = response
         self._ended = ended

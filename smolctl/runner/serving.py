@@ -52,7 +52,7 @@ async def _serve(
     lifetime = Lifetime(activity, specification.keep_alive)
 
     def status() -> Worker:
-        return _status(loaded, lifetime, listener)
+        return _status(loaded, specification, lifetime, listener)
 
     app = WorkerApp(api_app(loaded, activity), lifetime, status)
     for number in (signal.SIGTERM, signal.SIGQUIT):
@@ -110,7 +110,13 @@ class _Server(uvicorn.Server):
         os._exit(0)
 
 
-def _status(loaded: LoadedModel, lifetime: Lifetime, listener: Listener) -> Worker:
+def _status(
+    loaded: LoadedModel,
+    specification: WorkerSpecification,
+    lifetime: Lifetime,
+    listener: Listener,
+) -> Worker:
+    left_open = specification.options.context_size is None
     source = loaded.runnable.source
     remaining = lifetime.remaining()
     return Worker(
@@ -121,8 +127,9 @@ def _status(loaded: LoadedModel, lifetime: Lifetime, listener: Listener) -> Work
         pid=os.getpid(),
         version=__version__,
         context_size=loaded.engine.context_size,
-        full_context=loaded.runnable.full_context,
+        full_context=loaded.runnable.full_context if left_open else None,
         sequences=loaded.options.sequences,
+        mode="completion",
         options=named_options(loaded.options),
         loaded_at=lifetime.loaded_at,
         last_used=lifetime.last_used,

@@ -15,6 +15,7 @@ import smolctl
 from smolctl import huge_pages
 from smolctl.errors import NotRunnable
 from smolctl.runner import handshake
+from smolctl.runner.worker_log import log_end, rotate
 from smolctl.runner.worker_status import Worker
 from smolctl.store.storage import storage_errors
 
@@ -27,10 +28,7 @@ if TYPE_CHECKING:
 _PROGRAM = (
     "import sys; sys.path.insert(0, {root!r}); from smolctl.runner.worker import main; main()"
 )
-_LOG_BYTES = 1024 * 1024
 _LONG_SECONDS = 2.0
-_END_BYTES = 2000
-_END_LINES = 5
 
 
 def start_worker(
@@ -46,7 +44,7 @@ def start_worker(
     called once when loading takes long enough for a person to wonder. Raises what the worker
     failed with; `NotRunnable`, with the end of its log, when it just died.
     """
-    _rotate(address.log)
+    rotate(address.log)
     process = _Process.spawn(address.log, lock)
     try:
         process.tell(specification.to_json())
@@ -57,9 +55,10 @@ def start_worker(
         process.close()
     worker = Worker.parse(address.socket, report)
     if worker is None:
+        said = log_end(address.log)
         raise NotRunnable(
-            f"{specification.source.name}: the model's process ended while it loaded"
-            f" ({process.ending()}){log_end(address.log)}",
+            f"{specification.source.name}: the model's process ended while it loaded,"
+            f" {process.ending()}" + (f": {said}" if said else ""),
             hint=f"Its log is {address.log}",
         )
     return worker
@@ -140,36 +139,14 @@ class _Process:
         self._reaper.join()
         if os.WIFSIGNALED(self._status):
             return f"killed by {signal.Signals(os.WTERMSIG(self._status)).name}"
-        return f"exit code {os.WEXITSTATUS(self._status)}"
+        return f"with exit code {os.WEXITSTATUS(self._status)}"
 
     def _reap(self, pid: int) -> None:
         with suppress(ChildProcessError):  # somebody else here waits for all children
             _, self._status = os.waitpid(pid, 0)
 
 
-def log_end(log: Path) -> str:
-    """Return what the end of the log says, to be put after a message; nothing if it is empty."""
-    try:
-        with log.open("rb") as file:
-            size = file.seek(0, os.SEEK_END)
-            file.seek(max(0, size - _END_BYTES))
-            lines = file.read().decode(errors="replace").splitlines()
-    except OSError:
-        return ""
-    said = [line.strip() for line in lines if line.strip()][-_END_LINES:]
-    return f": {' / '.join(said)}" if said else ""
-
-
 def _above_all(handle: int) -> int:
     import fcntl
 
     return fcntl.fcntl(handle, fcntl.F_DUPFD_CLOEXEC, handshake.LOCK + 1)
-
-
-def _rotate(log: Path) -> None:
-    """Set a log that has become large aside, in the place of the one before it."""
-    try:
-        if log.stat().st_size > _LOG_BYTES:
-            log.replace(log.with_suffix(".log.1"))
-    except OSError:
-        pass  # there is none yet

@@ -16,7 +16,7 @@ from smolctl import __version__
 from smolctl.errors import NotRunnable, SmolctlError
 from smolctl.runner import handshake
 from smolctl.runner.specification import WorkerSpecification
-from smolctl.runner.worker_log import log
+from smolctl.runner.worker_log import log, log_beginning, log_crash
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,7 +33,7 @@ def main() -> NoReturn:
     specification = WorkerSpecification.parse(_standard_input())
     read_ahead = Thread(target=_read_ahead, args=(specification.source.weights,), daemon=True)
     read_ahead.start()
-    log(f"smolctl {__version__}, pid {os.getpid()}: loading {specification.source.name}")
+    log_beginning(f"smolctl {__version__}, pid {os.getpid()}: loading {specification.source.name}")
     loading = _Loading(specification)
     loading.start()
     # These imports take as long as a small model takes to load.
@@ -75,12 +75,14 @@ class _Loading(Thread):
 
 def _load(specification: WorkerSpecification) -> LoadedModel:
     from smolctl.engine.engine import Engine
+    from smolctl.runner.eviction import evict_one, fit_with_room
     from smolctl.runner.loaded import LoadedModel
     from smolctl.runner.runnable import Runnable
 
     began = time.perf_counter()
     runnable = Runnable.read(specification.source)
-    options = runnable.fit(specification.options)
+    folder = specification.socket.parent
+    options = fit_with_room(runnable, specification.options, lambda: evict_one(folder, log))
     weights = specification.source.weights
     engine = Engine.open(weights, options, debug=specification.debug, on_abort=_crashed)
     log(
@@ -91,7 +93,7 @@ def _load(specification: WorkerSpecification) -> LoadedModel:
 
 
 def _crashed(reason: str) -> NoReturn:
-    log(f"llama.cpp crashed: {reason}")
+    log_crash(reason)
     handshake.report_crash(reason)
     os._exit(NotRunnable.exit_code)
 

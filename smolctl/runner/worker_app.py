@@ -12,7 +12,12 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from smolctl.errors import UsageError
-from smolctl.runner.worker_status import Expectation
+from smolctl.runner.worker_status import (
+    EXPECT_HEADER,
+    KEEP_ALIVE_HEADER,
+    WORKER_DIFFERS,
+    Expectation,
+)
 from smolctl.settings import keep_alive_seconds
 
 if TYPE_CHECKING:
@@ -25,15 +30,6 @@ if TYPE_CHECKING:
     Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
     Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
     App = Callable[[Scope, Receive, Send], Awaitable[None]]
-
-KEEP_ALIVE_HEADER = "X-Smolctl-Keep-Alive"
-"""Seconds to stay for when idle, from this request on; a duration like `5m` as well."""
-
-EXPECT_HEADER = "X-Smolctl-Expect"
-"""An `Expectation` in JSON; a worker that does not meet it answers 409, and does nothing."""
-
-WORKER_DIFFERS = "worker_differs"
-"""The error's code then."""
 
 _KEEP_ALIVE = KEEP_ALIVE_HEADER.lower().encode()
 _EXPECT = EXPECT_HEADER.lower().encode()

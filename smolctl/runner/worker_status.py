@@ -6,14 +6,25 @@ from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 from smolctl import __version__
+from smolctl.engine.options import EngineOptions
 from smolctl.runner.connection import Endpoint
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
     from pathlib import Path
 
-    from smolctl.engine.options import EngineOptions
 
+MODEL_ID_HEADER = "X-Smolctl-Model-ID"
+"""The model's ID: whoever asks has resolved its name."""
+
+KEEP_ALIVE_HEADER = "X-Smolctl-Keep-Alive"
+"""Seconds to stay for when idle, from this request on; a duration like `5m` as well."""
+
+EXPECT_HEADER = "X-Smolctl-Expect"
+"""An `Expectation` in JSON; a worker that does not meet it answers 409, and does nothing."""
+
+WORKER_DIFFERS = "worker_differs"
+"""The error's code then."""
 
 NAMED_OPTIONS = (
     "context_size",
@@ -31,24 +42,26 @@ NAMED_OPTIONS = (
 class Worker:
     """A worker that is running. Times are in seconds since 1970, `memory` is in bytes.
 
-    `options` are those of its engine. `context_size` is what it was loaded with, and
-    `full_context` what it would have been with enough memory. `expires_at` is None while it is
-    busy, or stays for ever; `keep_alive` then tells which.
+    `options` are those of its engine, `mode` is `completion` or `embedding`. `context_size` is
+    what it was loaded with, and `full_context` what it would have been with enough memory, None
+    where a size was asked for. `expires_at` is None while it is busy, or stays for ever;
+    `keep_alive` then tells which. What a worker of another version does not say has a default.
     """
 
     socket: Path
     id: str
     name: str
-    names: tuple[str, ...]
     pid: int
     version: str
-    context_size: int
-    full_context: int | None
-    sequences: int
-    options: Mapping[str, Any]
-    loaded_at: float
-    last_used: float
-    keep_alive: float
+    names: tuple[str, ...] = ()
+    context_size: int = 0
+    full_context: int | None = None
+    sequences: int = 1
+    mode: str = "completion"
+    options: Mapping[str, Any] = field(default_factory=dict)
+    loaded_at: float = 0.0
+    last_used: float = 0.0
+    keep_alive: float = 0.0
     expires_at: float | None = None
     busy: int = 0
     memory: int = 0
@@ -64,7 +77,7 @@ class Worker:
             return None
         known = {name: value[name] for name in _FIELDS if name in value}
         try:
-            names = tuple(map(str, known.pop("names")))
+            names = tuple(map(str, known.pop("names", ())))
             return cls(socket=socket, names=names, **known)
         except (TypeError, KeyError):
             return None
@@ -106,6 +119,17 @@ class Expectation:
         return cls(value["options"], str(value.get("version")))
 
 
+def expected(options: EngineOptions, named: Collection[str] | None = None) -> Expectation:
+    """Return what a worker must have for `options`: those that are `named`.
+
+    None names those that differ from the defaults.
+    """
+    if named is None:
+        default = EngineOptions()
+        named = [name for name in NAMED_OPTIONS if getattr(options, name) != getattr(default, name)]
+    return Expectation({name: getattr(options, name) for name in named})
+
+
 def named_options(options: EngineOptions) -> dict[str, Any]:
     """Return the options that a caller can name, as JSON has them."""
-    return {name: getattr(options, name) for name in NAMED_OPTIONS if hasattr(options, name)}
+    return {name: getattr(options, name) for name in NAMED_OPTIONS}

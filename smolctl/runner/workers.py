@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import signal
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from smolctl.engine.options import EngineOptions
@@ -14,17 +17,17 @@ from smolctl.runner.specification import (
     WorkerSpecification,
 )
 from smolctl.runner.start import start_worker
-from smolctl.runner.worker_status import NAMED_OPTIONS, Expectation, Worker
-from smolctl.store.storage import locked
+from smolctl.runner.worker_status import Worker, expected
+from smolctl.store.storage import is_locked, locked
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection, Iterable
     from pathlib import Path
 
     from smolctl.runner.source import ModelSource
     from smolctl.settings import Settings
 
-_ANSWER_SECONDS = 10.0
+_ANSWER_SECONDS = 5.0
 _LEAVING_SECONDS = 30.0
 
 
@@ -32,6 +35,7 @@ def obtain_worker(
     source: ModelSource,
     options: EngineOptions | None = None,
     *,
+    named: Collection[str] | None = None,
     settings: Settings,
     keep_alive: float | None = None,
     tell: Callable[[str], object] = lambda _: None,
@@ -40,17 +44,17 @@ def obtain_worker(
 ) -> Worker:
     """Return the worker that has `source` loaded; one is started where there is none.
 
-    Two callers at once get one worker. Options that differ from the defaults must be those of the
-    worker: one that is idle is replaced, after `tell` was told, and so is one of another version
-    of smolctl; `EngineBusy` when it has something to do. `keep_alive` is for a new one, in
-    seconds, negative for ever; None for what the settings say. `on_long` is called when
-    loading takes long. Raises what the worker could not start for.
+    Two callers at once get one worker. The options called `named` (None: those that differ from
+    the defaults) must be those of the worker: one that is idle is replaced, after `tell` was told,
+    and so is one of another version of smolctl; `EngineBusy` when it has something to do.
+    `keep_alive` is for a new one, in seconds, negative for ever; None for what the settings say.
+    `on_long` is called when loading takes long. Raises what the worker could not start for.
     """
     folder = WorkerFolder.of(settings)
     folder.make()
     address = folder.address(source.id)
     options = options or EngineOptions()
-    expectation = expected(options)
+    expectation = expected(options, named)
     worker = find_worker(address.socket)
     if worker is not None and expectation.difference(worker.version, worker.options) is None:
         return worker
@@ -65,7 +69,7 @@ def obtain_worker(
         address.socket.unlink(missing_ok=True)
         specification = WorkerSpecification(
             source,
-            worker_options(options),
+            worker_options(options, named),
             address.socket,
             address.lock,
             keep_alive=_keep_alive(keep_alive, settings),
@@ -74,24 +78,10 @@ def obtain_worker(
         return start_worker(address, specification, lock, on_long=on_long)
 
 
-def worker_options(options: EngineOptions) -> EngineOptions:
+def worker_options(options: EngineOptions, named: Collection[str] | None) -> EngineOptions:
     """Return `options` with as many sequences as a worker has, where nobody says how many."""
-    from dataclasses import replace
-
-    if options.sequences != EngineOptions.sequences:
-        return options
-    return replace(options, sequences=DEFAULT_SEQUENCES)
-
-
-def expected(options: EngineOptions) -> Expectation:
-    """Return what a worker must have for `options`: those that are not the defaults."""
-    default = EngineOptions()
-    named = {
-        name: getattr(options, name)
-        for name in NAMED_OPTIONS
-        if getattr(options, name, None) != getattr(default, name, None)
-    }
-    return Expectation(named)
+    said = options.sequences != EngineOptions.sequences if named is None else "sequences" in named
+    return options if said else replace(options, sequences=DEFAULT_SEQUENCES)
 
 
 def find_worker(socket: Path) -> Worker | None:
@@ -117,9 +107,37 @@ def running_workers(settings: Settings) -> list[Worker]:
     """Return the workers of this user and cache, the one used last first."""
     folder = WorkerFolder.of(settings)
     folder.check()
-    found = [_found(socket) for socket in folder.sockets()]
-    workers = [worker for worker in found if worker is not None]
+    workers = workers_at(folder.sockets())
     return sorted(workers, key=lambda worker: worker.last_used, reverse=True)
+
+
+def workers_at(sockets: Iterable[Path]) -> list[Worker]:
+    """Return the workers that serve `sockets`, those that answer."""
+    found = [_found(socket) for socket in sockets]
+    return [worker for worker in found if worker is not None]
+
+
+def loading_models(settings: Settings) -> list[str]:
+    """Return the beginnings of the IDs of models whose workers are being started."""
+    folder = WorkerFolder.of(settings)
+    folder.check()
+    return [lock.stem for lock in folder.locks() if is_locked(lock)]
+
+
+def end_stuck_workers(settings: Settings) -> int:
+    """Kill the workers that do not answer, and return how many there were."""
+    folder = WorkerFolder.of(settings)
+    folder.check()
+    killed = 0
+    for socket in folder.sockets():
+        try:
+            find_worker(socket)
+        except NotRunnable:
+            pid = Endpoint(socket).peer()
+            if pid is not None:
+                os.kill(pid, signal.SIGKILL)
+                killed += 1
+    return killed
 
 
 def unload(worker: Worker, *, only_idle: bool = False) -> bool:

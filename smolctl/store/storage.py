@@ -70,6 +70,21 @@ def lock_file(path: Path, *, wait: bool) -> int | None:
             os.close(handle)
 
 
+def is_locked(path: Path) -> bool:
+    """Whether somebody holds the lock of the file at `path`."""
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(handle)
+    return False
+
+
 def replace_file(path: Path, content: bytes) -> None:
     """Put `content` at `path` atomically and durably. Raises `StorageError`.
 

@@ -10,7 +10,7 @@ import gguf
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
 CHATML = (
@@ -51,8 +51,12 @@ def write_random_model(
     seed: int = 0,
     chat_template: str | None = CHATML,
     architecture: str = "llama",
+    special: Sequence[str] = (),
 ) -> Path:
-    """Write a model of `geometry` to `path`, F16 matrices and tied embeddings; returns `path`."""
+    """Write a model of `geometry` to `path`, F16 matrices and tied embeddings; returns `path`.
+
+    `special` are the first of the tokens beyond the bytes; they are special ones.
+    """
     random = np.random.default_rng(seed)
     writer = gguf.GGUFWriter(path, architecture)
     writer.add_name("random")
@@ -65,7 +69,7 @@ def write_random_model(
     writer.add_layer_norm_rms_eps(1e-5)
     writer.add_rope_dimension_count(geometry.width // geometry.heads)
     writer.add_file_type(gguf.LlamaFileType.MOSTLY_F16)
-    _add_tokenizer(writer, geometry.vocabulary)
+    _add_tokenizer(writer, geometry.vocabulary, special)
     if chat_template is not None:
         writer.add_chat_template(chat_template)
 
@@ -116,12 +120,13 @@ def _random_matrix(
     return matrix
 
 
-def _add_tokenizer(writer: gguf.GGUFWriter, size: int) -> None:
+def _add_tokenizer(writer: gguf.GGUFWriter, size: int, special: Sequence[str]) -> None:
     """Add a byte-level vocabulary: special tokens, the 256 bytes, then fillers nothing makes."""
     letters = list(_byte_letters())
-    tokens = [*SPECIAL, *letters]
+    tokens = [*SPECIAL, *letters, *special]
     tokens += [f"<|filler-{number}|>" for number in range(size - len(tokens))]
     kinds = [gguf.TokenType.CONTROL] * len(SPECIAL) + [gguf.TokenType.NORMAL] * 256
+    kinds += [gguf.TokenType.CONTROL] * len(special)
     kinds += [gguf.TokenType.UNUSED] * (size - len(kinds))
     writer.add_tokenizer_model("gpt2")
     writer.add_tokenizer_pre("smollm")

@@ -1,0 +1,161 @@
+"""The model that `run` chats with: a worker's, one behind a gateway, or one in this process."""
+
+from __future__ import annotations
+
+import json
+import os
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, NoReturn
+
+from smolctl.engine.options import EngineOptions
+from smolctl.errors import NotRunnable, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from smolctl.cli.invocation import Invocation
+    from smolctl.cli.options import PullPolicy
+    from smolctl.cli.output import Output
+    from smolctl.runner.chat_model import ChatModel
+    from smolctl.runner.source import ModelSource
+    from smolctl.runner.worker_status import Worker
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What model is wanted, and how: `named` are the options that a flag asked for."""
+
+    model: str
+    pull: PullPolicy
+    options: EngineOptions = field(default_factory=EngineOptions)
+    named: frozenset[str] = frozenset()
+    keep_alive: float | None = None
+    local: bool = False
+
+
+@contextmanager
+def open_chat(invocation: Invocation, wanted: Wanted, *, load: bool) -> Iterator[ChatModel]:
+    """Find or load what is `wanted`. With `load`, the model is there when the block begins.
+
+    Without, it may be loaded for the first request only.
+    """
+    host = invocation.settings.host
+    if wanted.local:
+        with _local(invocation, wanted) as model:
+            yield model
+    elif host is not None:
+        yield _behind(host, invocation, wanted)
+    else:
+        yield _with_worker(invocation, wanted, load=load)
+
+
+def _with_worker(invocation: Invocation, wanted: Wanted, *, load: bool) -> ChatModel:
+    """Return the model of a worker, which is started when it is needed.
+
+    With a worker that is running, as little is imported as can be: a script that asks ten thousand
+    questions waits for that ten thousand times.
+    """
+    from smolctl.cli.source import find_source
+    from smolctl.runner.address import WorkerFolder
+    from smolctl.runner.connection import Endpoint
+    from smolctl.runner.remote_chat import RemoteChat
+
+    source = find_source(invocation, wanted.model, wanted.pull)
+    folder = WorkerFolder.of(invocation.settings)
+    folder.check()
+    address = folder.address(source.id)
+    start = partial(_start, invocation, wanted, source)
+    return RemoteChat(
+        source.name,
+        Endpoint(address.socket),
+        _headers(wanted, source, invocation.settings.keep_alive),
+        context_size=start().context_size if load else None,
+        start=start,
+        log=address.log,
+    )
+
+
+def _headers(wanted: Wanted, source: ModelSource, default: float | None) -> dict[str, str]:
+    from smolctl.runner.worker_status import (
+        EXPECT_HEADER,
+        KEEP_ALIVE_HEADER,
+        MODEL_ID_HEADER,
+        expected,
+    )
+
+    expectation = expected(wanted.options, wanted.named)
+    headers = {MODEL_ID_HEADER: source.id, EXPECT_HEADER: json.dumps(expectation.as_json())}
+    keep_alive = default if wanted.keep_alive is None else wanted.keep_alive
+    return headers if keep_alive is None else {**headers, KEEP_ALIVE_HEADER: f"{keep_alive:g}"}
+
+
+def _start(invocation: Invocation, wanted: Wanted, source: ModelSource) -> Worker:
+    from smolctl.runner.workers import obtain_worker
+
+    output = invocation.output
+    worker = obtain_worker(
+        source,
+        wanted.options,
+        named=wanted.named,
+        settings=invocation.settings,
+        keep_alive=wanted.keep_alive,
+        tell=output.notice,
+        on_long=(lambda: output.notice(f"Loading {source.name} …"))
+        if output.stderr_is_terminal
+        else None,
+        debug=output.debug,
+    )
+    _tell_context(output, wanted.options, worker.context_size, worker.full_context)
+    return worker
+
+
+def _behind(host: str, invocation: Invocation, wanted: Wanted) -> ChatModel:
+    """Return the model that the gateway at `host` has."""
+    from smolctl.runner.connection import Endpoint
+    from smolctl.runner.remote_chat import RemoteChat
+    from smolctl.runner.worker_status import KEEP_ALIVE_HEADER
+
+    if wanted.named:
+        raise UsageError(
+            "with SMOLCTL_HOST, how the model is loaded is the server's to say",
+            hint="Leave the flag out, or run the model here with --local.",
+        )
+    headers = {}
+    if invocation.settings.api_key is not None:
+        headers["Authorization"] = f"Bearer {invocation.settings.api_key}"
+    if wanted.keep_alive is not None:
+        headers[KEEP_ALIVE_HEADER] = f"{wanted.keep_alive:g}"
+    return RemoteChat(wanted.model, Endpoint.parse(host), headers)
+
+
+@contextmanager
+def _local(invocation: Invocation, wanted: Wanted) -> Iterator[ChatModel]:
+    """Load the model into this process."""
+    from smolctl.cli.source import find_source
+    from smolctl.engine.engine import Engine
+    from smolctl.runner.chat_model import LocalChat
+    from smolctl.runner.loaded import LoadedModel
+    from smolctl.runner.runnable import Runnable
+
+    output = invocation.output
+    runnable = Runnable.read(find_source(invocation, wanted.model, wanted.pull))
+    options = runnable.fit(wanted.options)
+    _tell_context(output, wanted.options, options.context_size, runnable.full_context)
+    crashed = None if output.debug else partial(_crashed, output)
+    weights = runnable.source.weights
+    with Engine.open(weights, options, debug=output.debug, on_abort=crashed) as engine:
+        yield LocalChat(LoadedModel(runnable, engine, options))
+
+
+def _tell_context(output: Output, asked: EngineOptions, got: int | None, full: int | None) -> None:
+    if asked.context_size is None and got != full and full is not None:
+        output.notice(f"The context is {got} tokens: the model's {full} do not fit in memory.")
+
+
+def _crashed(output: Output, reason: str) -> NoReturn:
+    """Say that llama.cpp aborts this process, and end it as what cannot be run ends."""
+    output.flush()
+    output.error(f"llama.cpp crashed: {reason}", "--debug shows its log and a backtrace.")
+    os._exit(NotRunnable.exit_code)

@@ -1,0 +1,56 @@
+"""Making room: idle workers leave, the least recently used first, until a model fits in memory."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from smolctl.errors import NotRunnable
+from smolctl.runner.workers import unload, workers_at
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from smolctl.engine.options import EngineOptions
+    from smolctl.runner.runnable import Runnable
+
+_COMFORTABLE_TOKENS = 8192
+"""A context that is left open is worth another model's place up to this size."""
+
+
+def fit_with_room(
+    runnable: Runnable, options: EngineOptions, make_room: Callable[[], bool]
+) -> EngineOptions:
+    """Return `runnable.fit(options)`, after `make_room` was called for as long as that helps.
+
+    `make_room` returns False when there is no more to be had. Raises `NotRunnable` when the model
+    does not fit then.
+    """
+    enough = min(runnable.full_context or 0, _COMFORTABLE_TOKENS)
+    while True:
+        try:
+            fitted = runnable.fit(options)
+        except NotRunnable:
+            if not make_room():
+                raise
+            continue
+        is_enough = options.context_size is not None or (fitted.context_size or enough) >= enough
+        if is_enough or not make_room():
+            return fitted
+
+
+def evict_one(folder: Path, tell: Callable[[str], object]) -> bool:
+    """Have the least recently used worker with a socket in `folder` leave, if it is idle.
+
+    Those that are busy stay. Returns False when no worker left. `tell` is told who leaves.
+    """
+    for worker in sorted(workers_at(folder.glob("*.sock")), key=lambda each: each.last_used):
+        if worker.busy:
+            continue
+        try:
+            if unload(worker, only_idle=True):
+                tell(f"{worker.name} left, to make room in memory")
+                return True
+        except NotRunnable:
+            continue  # it does not end; the next one may
+    return False
