@@ -8,6 +8,16 @@ from typing import Annotated
 
 import typer
 
+from smolctl.cli.engine_options import (
+    CacheTypeKFlag,
+    CacheTypeVFlag,
+    CtxSizeFlag,
+    FlashAttnFlag,
+    GpuLayersFlag,
+    ParallelFlag,
+    ThreadsFlag,
+    engine_options,
+)
 from smolctl.cli.invocation import Invocation
 from smolctl.cli.options import (
     CaFileFlag,
@@ -17,13 +27,8 @@ from smolctl.cli.options import (
     PlainHttpFlag,
     RetriesFlag,
 )
-from smolctl.engine.options import EngineOptions
 from smolctl.errors import StorageError, UsageError
 from smolctl.model.reference import parse_registry
-from smolctl.runner.gateway.app import gateway_app
-from smolctl.runner.gateway.guard import Policy
-from smolctl.runner.gateway.server import base_url, listen, serve
-from smolctl.runner.gateway.workers import Workers
 from smolctl.settings import expanded, keep_alive_seconds
 
 EXAMPLES = (
@@ -40,10 +45,13 @@ DEFAULT_PORT = 12434
 def command(
     ctx: typer.Context,
     host: Annotated[
-        str, typer.Option(help="The address to listen on; beyond loopback, an API key is needed.")
+        str,
+        typer.Option(
+            metavar="HOST", help="The address to listen on; beyond loopback, an API key is needed."
+        ),
     ] = "127.0.0.1",
     port: Annotated[
-        int, typer.Option(min=0, max=65535, help="The port; 0 takes a free one.")
+        int, typer.Option(metavar="PORT", min=0, max=65535, help="The port; 0 takes a free one.")
     ] = DEFAULT_PORT,
     api_key: Annotated[
         str | None,
@@ -67,18 +75,19 @@ def command(
         list[str] | None,
         typer.Option(metavar="NAME", help="Answer to this host name, too."),
     ] = None,
-    ctx_size: Annotated[
-        int | None, typer.Option("--ctx-size", "-c", help="Tokens of context; else the model's.")
-    ] = None,
-    parallel: Annotated[
-        int | None, typer.Option(metavar="N", help="Replies of a model to generate side by side.")
-    ] = None,
-    threads: Annotated[int | None, typer.Option(help="CPU threads; else one per core.")] = None,
+    ctx_size: CtxSizeFlag = None,
+    parallel: ParallelFlag = None,
+    threads: ThreadsFlag = None,
+    gpu_layers: GpuLayersFlag = None,
+    flash_attn: FlashAttnFlag = None,
+    cache_type_k: CacheTypeKFlag = None,
+    cache_type_v: CacheTypeVFlag = None,
     keep_alive: Annotated[
         str | None,
         typer.Option(
             metavar="DURATION",
-            help="How long an idle model stays loaded: 5m, 90s; 0 not at all, -1 for ever.",
+            help="How long an idle model stays loaded: 5m, 0, -1 for ever (also:"
+            " SMOLCTL_KEEP_ALIVE).",
         ),
     ] = None,
     plain_http: PlainHttpFlag = False,
@@ -90,23 +99,36 @@ def command(
     """Serve all models over HTTP: OpenAI's API, and Docker Model Runner's to manage models.
 
     Models are loaded when they are asked for, each in a process of its own, and leave when they
-    have been idle. Web pages and other machines are kept out unless the flags let them in.
+    have been idle. Web pages and other machines are kept out unless the flags let them in. What
+    --plain-http and --ca-file say is about the default registry; config.toml has the others.
     """
+    # Starlette and uvicorn take 200 ms, which --help need not.
+    from smolctl.runner.gateway.app import gateway_app
+    from smolctl.runner.gateway.guard import Policy
+    from smolctl.runner.gateway.server import base_url, listen, serve
+    from smolctl.runner.gateway.workers import Workers
+
     network = NetworkFlags(plain_http, ca_file, max_connections, retries)
     invocation = Invocation.of(ctx, offline=offline, network=network)
     settings, store, output = invocation.settings, invocation.store, invocation.output
     key = _api_key(api_key, api_key_file)
     key = settings.api_key if key is None else key
-    options = EngineOptions(context_size=ctx_size, threads=threads)
-    if parallel is not None:
-        options = replace(options, sequences=parallel)
+    options, named = engine_options(
+        ctx_size=ctx_size,
+        threads=threads,
+        parallel=parallel,
+        gpu_layers=gpu_layers,
+        flash_attn=flash_attn,
+        cache_type_k=cache_type_k,
+        cache_type_v=cache_type_v,
+    )
     policy = Policy(
         hosts=frozenset(name.lower() for name in allow_host or ()),
         origins=frozenset(origin.lower() for origin in allow_origin or ()),
         api_key=key,
     )
     seconds = None if keep_alive is None else keep_alive_seconds(keep_alive, "--keep-alive")
-    workers = Workers(store, settings, options, seconds, output.notice)
+    workers = Workers(store, settings, options, named, seconds, output.notice, output.debug)
     # A client may name any registry; what a flag says must not be true of all of them.
     flagged = parse_registry(settings.default_registry)
     registries = replace(invocation.registries, flagged=flagged)

@@ -13,7 +13,7 @@ from smolctl.runner.fields import Fields, InvalidField, parse_body
 from smolctl.runner.gateway.body import ClientGone, read_body
 from smolctl.runner.gateway.failure import gateway_failure, response
 from smolctl.runner.gateway.worker_connection import WorkerConnection, WorkerLost
-from smolctl.runner.worker_app import EXPECT_HEADER, WORKER_DIFFERS
+from smolctl.runner.worker_status import EXPECT_HEADER, WORKER_DIFFERS
 
 if TYPE_CHECKING:
     import h11

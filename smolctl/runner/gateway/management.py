@@ -163,7 +163,7 @@ def _shown(worker: Worker) -> dict[str, Any]:
     return {
         "backend_name": "llama.cpp",
         "model_name": worker.name,
-        "mode": "completion",
+        "mode": worker.mode,
         "last_used": _time(worker.last_used),
         "expires_at": None if worker.expires_at is None else _time(worker.expires_at),
         "id": worker.id,
