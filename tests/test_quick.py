@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -113,7 +112,7 @@ def test_a_note_does_not_hold_once_the_index_changed(
     note(index).write(f"{tmp_path}/smolctl", "m", environment)
     changed = index.with_name("new")
     changed.write_text("{}")
-    os.replace(changed, index)
+    changed.replace(index)
     assert Note.find("m", environment) is None
     index.unlink()
     assert Note.find("m", environment) is None
