@@ -24,7 +24,7 @@ LAYERS = {
     "cli": {"cli", "demo", "runner", "registry", "configuration", "engine", "store", "model"},
 }
 ONLY_CLI = {"rich", "typer"}
-LAST_RESORT = {"cli/boundary.py", "engine/engine.py", "registry/transfer.py"}
+LAST_RESORT = {"cli/boundary.py", "engine/scheduler.py", "registry/transfer.py"}
 """Where everything may be caught: at the border of the program, and at that of a thread, whose
 errors are raised again in the thread that waits for it."""
 
