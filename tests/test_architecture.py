@@ -26,7 +26,7 @@ LAYERS = {
 ONLY_CLI = {"rich", "typer"}
 LAST_RESORT = {
     "cli/boundary.py",
-    "engine/engine.py",
+    "engine/scheduler.py",
     "registry/transfer.py",
     "runner/api/app.py",
     "runner/gateway/threads.py",
