@@ -19,6 +19,7 @@ class Vocabulary:
         self._lib = lib
         self._handle = lib.llama_model_get_vocab(model)
         self._pieces: dict[tuple[int, bool], bytes] = {}
+        self._special: dict[str, int | None] = {}
         self.size = int(lib.llama_vocab_n_tokens(self._handle))
 
     @property
@@ -94,13 +95,19 @@ class Vocabulary:
         return found
 
     def special_token(self, text: str) -> int | None:
-        """Return the special token that stands for `text`; None where it is text like any."""
-        encoded = text.encode()
-        tokens = (self._lib.llama_token * len(encoded))()
-        count = self._lib.llama_tokenize(
-            self.handle, encoded, len(encoded), tokens, len(encoded), False, True
-        )
-        return int(tokens[0]) if count == 1 and not self.piece(tokens[0]) else None
+        """Return the special token that stands for `text`; None where it is text like any.
+
+        The answer is kept: ask for a few texts only.
+        """
+        if text not in self._special:
+            encoded = text.encode()
+            tokens = (self._lib.llama_token * len(encoded))()
+            count = self._lib.llama_tokenize(
+                self.handle, encoded, len(encoded), tokens, len(encoded), False, True
+            )
+            is_one = count == 1 and not self.piece(tokens[0])
+            self._special[text] = int(tokens[0]) if is_one else None
+        return self._special[text]
 
     def _text(self, token: int) -> str:
         return self._ask(token, special=True).decode(errors="replace") if token >= 0 else ""
