@@ -21,7 +21,17 @@ LAYERS = {
     "engine": {"engine", "model"},
     "runner": {"runner", "registry", "configuration", "engine", "store", "model"},
     "demo": {"demo", "engine", "store", "model"},
-    "cli": {"cli", "demo", "runner", "registry", "configuration", "engine", "store", "model"},
+    "cli": {
+        "cli",
+        "quick",
+        "demo",
+        "runner",
+        "registry",
+        "configuration",
+        "engine",
+        "store",
+        "model",
+    },
 }
 ONLY_CLI = {"rich", "typer"}
 LAST_RESORT = {
