@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from smolctl.engine.options import EngineOptions
 from smolctl.errors import NotRunnable, UsageError
+from smolctl.quick import Note, state_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -60,17 +61,25 @@ def _with_worker(invocation: Invocation, wanted: Wanted, *, load: bool) -> ChatM
     from smolctl.cli.source import find_source
     from smolctl.runner.address import WorkerFolder
     from smolctl.runner.connection import Endpoint
-    from smolctl.runner.remote_chat import RemoteChat
+    from smolctl.runner.remote_chat import CHAT_PATH, RemoteChat
 
+    index = str(invocation.store.index_path)
+    before = state_of(index)
     source = find_source(invocation, wanted.model, wanted.pull)
     folder = WorkerFolder.of(invocation.settings)
     folder.check()
     address = folder.address(source.id)
     start = partial(_start, invocation, wanted, source)
+    endpoint = Endpoint(address.socket)
+    headers = _headers(wanted, source, invocation.settings.keep_alive)
+    if before is not None and not wanted.named and wanted.keep_alive is None:
+        head = endpoint.head("POST", CHAT_PATH, headers)
+        note = Note(index, before, str(address.socket), str(address.log), head)
+        note.write(str(folder.base), wanted.model, os.environ)
     return RemoteChat(
         source.name,
-        Endpoint(address.socket),
-        _headers(wanted, source, invocation.settings.keep_alive),
+        endpoint,
+        headers,
         context_size=start().context_size if load else None,
         start=start,
         log=address.log,

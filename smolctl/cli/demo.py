@@ -31,6 +31,9 @@ QUESTION = "What is the capital of France?"
 _MARK = "made-by-smolctl-demo"
 """The file that says that the folder is a demo's, and may be emptied by the next one."""
 
+_VARIABLES = {"SMOLCTL_OFFLINE": "", "SMOLCTL_HOST": "", "SMOLCTL_KEEP_ALIVE": "1m"}
+"""What is set for the demo's commands; an empty variable counts as unset."""
+
 PIPED = "Anna baked a cake for her brother. The cake was sweet. Everybody liked it."
 
 
@@ -94,7 +97,7 @@ def _run(output: Output, step: _Step, home: Path) -> None:
     # piped into the demo is no part of its prompts.
     done = subprocess.run(
         (sys.executable, "-m", "smolctl", *step.arguments),
-        env={**os.environ, "SMOLCTL_HOME": str(home), "SMOLCTL_OFFLINE": ""},
+        env={**os.environ, "SMOLCTL_HOME": str(home), **_VARIABLES},
         input=b"" if step.piped is None else f"{step.piped}\n".encode(),
     )
     if done.returncode:

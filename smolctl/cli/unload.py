@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -10,10 +10,8 @@ from smolctl.cli.invocation import Invocation
 from smolctl.cli.options import local_models
 from smolctl.cli.running import running
 from smolctl.errors import UsageError
-from smolctl.runner.workers import end_stuck_workers, running_workers, unload
-
-if TYPE_CHECKING:
-    from smolctl.runner.worker_status import Worker
+from smolctl.runner.address import WorkerFolder
+from smolctl.runner.workers import end, survey, unload
 
 EXAMPLES = (
     ("Have a model leave the memory", "smolctl model unload ai/smollm2"),
@@ -39,18 +37,13 @@ def command(
     names = models or []
     if every == bool(names):
         raise UsageError("unload needs the names of models, or --all")
-    workers = running_workers(invocation.settings)
-    if every:
-        stuck = end_stuck_workers(invocation.settings)
-        _unload(invocation, workers, stuck, "No models are running.")
-        return
-    found = [running(invocation, workers, name) for name in names]
-    chosen = {worker.id: worker for worker in found if worker is not None}
-    _unload(invocation, list(chosen.values()), 0, "No such model(s) running.")
-
-
-def _unload(invocation: Invocation, workers: list[Worker], others: int, none: str) -> None:
+    workers, stuck = survey(WorkerFolder.of(invocation.settings))
+    if not every:
+        found = [running(invocation, workers, name) for name in names]
+        workers = list({worker.id: worker for worker in found if worker is not None}.values())
+        stuck = []
     for worker in workers:
         unload(worker)
-    count = len(workers) + others
+    count = len(workers) + sum(end(socket) for socket in stuck)
+    none = "No models are running." if every else "No such model(s) running."
     invocation.output.line(f"Unloaded {count} model(s)." if count else none)

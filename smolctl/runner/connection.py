@@ -90,19 +90,13 @@ class Endpoint:
         `timeout` bounds each wait for the other side, in seconds. Raises `ConnectionLost`.
         """
         content = b"" if body is None else json.dumps(body).encode()
-        lines = [
-            f"{method} {self.prefix}{target} HTTP/1.0",
-            f"Host: {self.name}",
-            f"Content-Length: {len(content)}",
-            "Content-Type: application/json",
-            *(f"{name}: {value}" for name, value in (headers or {}).items()),
-        ]
+        head = f"{self.head(method, target, headers or {})}{len(content)}\r\n\r\n"
         begun = False
         with ExitStack() as undo:
             connection = undo.enter_context(self._connected())
             try:
                 connection.settimeout(timeout)
-                connection.sendall("\r\n".join([*lines, "", ""]).encode("latin-1") + content)
+                connection.sendall(head.encode("latin-1") + content)
                 reader = _Reader(connection, timeout)
                 first = reader.line()
                 begun = bool(first)
@@ -111,6 +105,17 @@ class Endpoint:
                 raise ConnectionLost(f"{self} went away: {error}", begun=begun) from error
             undo.pop_all()
         return response
+
+    def head(self, method: str, target: str, headers: Mapping[str, str]) -> str:
+        """Return a request's head, up to where the length of its content in bytes goes."""
+        lines = [
+            f"{method} {self.prefix}{target} HTTP/1.0",
+            f"Host: {self.name}",
+            "Content-Type: application/json",
+            *(f"{name}: {value}" for name, value in headers.items()),
+            "Content-Length: ",
+        ]
+        return "\r\n".join(lines)
 
     def peer(self) -> int | None:
         """Return the process that listens at the worker's socket; None where that is not known."""

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from smolctl.errors import NotRunnable
-from smolctl.runner.workers import unload, workers_at
+from smolctl.runner.workers import survey, unload
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from smolctl.engine.options import EngineOptions
+    from smolctl.runner.address import WorkerFolder
     from smolctl.runner.runnable import Runnable
 
 _COMFORTABLE_TOKENS = 8192
@@ -39,12 +39,12 @@ def fit_with_room(
             return fitted
 
 
-def evict_one(folder: Path, tell: Callable[[str], object]) -> bool:
-    """Have the least recently used worker with a socket in `folder` leave, if it is idle.
+def evict_one(folder: WorkerFolder, tell: Callable[[str], object]) -> bool:
+    """Have the least recently used idle worker of `folder` leave; `tell` is told who it is.
 
-    Those that are busy stay. Returns False when no worker left. `tell` is told who leaves.
+    Those that are busy stay. Returns False when no worker left.
     """
-    for worker in sorted(workers_at(folder.glob("*.sock")), key=lambda each: each.last_used):
+    for worker in reversed(survey(folder)[0]):
         if worker.busy:
             continue
         try:

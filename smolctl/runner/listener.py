@@ -12,6 +12,8 @@ from smolctl.store.storage import lock_file, storage_errors
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from smolctl.runner.address import WorkerAddress
+
 _BACKLOG = 128
 
 
@@ -25,8 +27,9 @@ class Listener:
     identity: tuple[int, int]
 
     @classmethod
-    def open(cls, path: Path, lock: Path) -> Listener:
-        """Listen at `path`, where nothing is. `lock` must be held. Raises `StorageError`."""
+    def open(cls, address: WorkerAddress) -> Listener:
+        """Listen at `address`, where nothing is; its lock must be held. Raises `StorageError`."""
+        path = address.socket
         made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         with storage_errors(path):
             before = os.umask(0o177)
@@ -36,7 +39,7 @@ class Listener:
                 os.umask(before)
             made.listen(_BACKLOG)
             made.setblocking(False)
-            return cls(path, lock, made, _identity(path))
+            return cls(path, address.lock, made, _identity(path))
 
     def is_in_place(self) -> bool:
         """Whether those who connect to the path come to this socket."""

@@ -38,7 +38,7 @@ _CLOSING_SECONDS = 0.01
 
 def serve(loaded: LoadedModel, specification: WorkerSpecification) -> None:
     """Serve `loaded` until it is time to leave. Raises `StorageError` where it cannot listen."""
-    listener = Listener.open(specification.socket, specification.lock)
+    listener = Listener.open(specification.address)
     try:
         asyncio.run(_serve(loaded, specification, listener))
     finally:

@@ -9,6 +9,7 @@ from typing import Any
 
 from smolctl.engine.options import EngineOptions
 from smolctl.errors import UsageError
+from smolctl.runner.address import WorkerAddress, WorkerFolder
 from smolctl.runner.source import ModelSource
 
 DEFAULT_SEQUENCES = 4
@@ -25,15 +26,19 @@ _OPTION_FIELDS = frozenset(field.name for field in fields(EngineOptions))
 class WorkerSpecification:
     """The model, how to load it, and the seconds to stay when idle (negative: for ever).
 
-    `debug` sends llama.cpp's log to the worker's.
+    `folder` is where its workers belong. `debug` sends llama.cpp's log to the worker's.
     """
 
     source: ModelSource
     options: EngineOptions
-    socket: Path
-    lock: Path
+    folder: WorkerFolder
     keep_alive: float = DEFAULT_KEEP_ALIVE
     debug: bool = False
+
+    @property
+    def address(self) -> WorkerAddress:
+        """Where the worker belongs."""
+        return self.folder.address(self.source.id)
 
     def to_json(self) -> bytes:
         """Return what `parse` reads."""
@@ -50,8 +55,7 @@ class WorkerSpecification:
             return cls(
                 source=ModelSource(**source),
                 options=EngineOptions(**_only(value["options"], _OPTION_FIELDS)),
-                socket=Path(value["socket"]),
-                lock=Path(value["lock"]),
+                folder=WorkerFolder(**{k: Path(v) for k, v in value["folder"].items()}),
                 keep_alive=float(value["keep_alive"]),
                 debug=bool(value["debug"]),
             )

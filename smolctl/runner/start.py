@@ -22,7 +22,6 @@ from smolctl.store.storage import storage_errors
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from smolctl.runner.address import WorkerAddress
     from smolctl.runner.specification import WorkerSpecification
 
 _PROGRAM = (
@@ -32,7 +31,6 @@ _LONG_SECONDS = 2.0
 
 
 def start_worker(
-    address: WorkerAddress,
     specification: WorkerSpecification,
     lock: int,
     *,
@@ -44,6 +42,7 @@ def start_worker(
     called once when loading takes long enough for a person to wonder. Raises what the worker
     failed with; `NotRunnable`, with the end of its log, when it just died.
     """
+    address = specification.address
     rotate(address.log)
     process = _Process.spawn(address.log, lock)
     try:

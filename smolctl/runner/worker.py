@@ -81,7 +81,7 @@ def _load(specification: WorkerSpecification) -> LoadedModel:
 
     began = time.perf_counter()
     runnable = Runnable.read(specification.source)
-    folder = specification.socket.parent
+    folder = specification.folder
     options = fit_with_room(runnable, specification.options, lambda: evict_one(folder, log))
     weights = specification.source.weights
     engine = Engine.open(weights, options, debug=specification.debug, on_abort=_crashed)

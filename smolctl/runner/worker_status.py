@@ -127,7 +127,7 @@ def expected(options: EngineOptions, named: Collection[str] | None = None) -> Ex
     if named is None:
         default = EngineOptions()
         named = [name for name in NAMED_OPTIONS if getattr(options, name) != getattr(default, name)]
-    return Expectation({name: getattr(options, name) for name in named})
+    return Expectation({name: getattr(options, name) for name in NAMED_OPTIONS if name in named})
 
 
 def named_options(options: EngineOptions) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from smolctl.runner.worker_status import Worker, expected
 from smolctl.store.storage import is_locked, locked
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable
+    from collections.abc import Callable, Collection
     from pathlib import Path
 
     from smolctl.runner.source import ModelSource
@@ -70,12 +70,11 @@ def obtain_worker(
         specification = WorkerSpecification(
             source,
             worker_options(options, named),
-            address.socket,
-            address.lock,
+            folder,
             keep_alive=_keep_alive(keep_alive, settings),
             debug=debug,
         )
-        return start_worker(address, specification, lock, on_long=on_long)
+        return start_worker(specification, lock, on_long=on_long)
 
 
 def worker_options(options: EngineOptions, named: Collection[str] | None) -> EngineOptions:
@@ -104,17 +103,22 @@ def find_worker(socket: Path) -> Worker | None:
 
 
 def running_workers(settings: Settings) -> list[Worker]:
-    """Return the workers of this user and cache, the one used last first."""
-    folder = WorkerFolder.of(settings)
+    """Return the workers of this user and cache that answer, the one used last first."""
+    return survey(WorkerFolder.of(settings))[0]
+
+
+def survey(folder: WorkerFolder) -> tuple[list[Worker], list[Path]]:
+    """Return the workers of `folder`, last used first, and the sockets where nobody answers."""
     folder.check()
-    workers = workers_at(folder.sockets())
-    return sorted(workers, key=lambda worker: worker.last_used, reverse=True)
-
-
-def workers_at(sockets: Iterable[Path]) -> list[Worker]:
-    """Return the workers that serve `sockets`, those that answer."""
-    found = [_found(socket) for socket in sockets]
-    return [worker for worker in found if worker is not None]
+    workers, stuck = [], []
+    for socket in folder.sockets():
+        try:
+            worker = find_worker(socket)
+        except NotRunnable:
+            stuck.append(socket)
+        else:
+            workers += [worker] if worker is not None else []
+    return sorted(workers, key=lambda worker: worker.last_used, reverse=True), stuck
 
 
 def loading_models(settings: Settings) -> list[str]:
@@ -124,20 +128,12 @@ def loading_models(settings: Settings) -> list[str]:
     return [lock.stem for lock in folder.locks() if is_locked(lock)]
 
 
-def end_stuck_workers(settings: Settings) -> int:
-    """Kill the workers that do not answer, and return how many there were."""
-    folder = WorkerFolder.of(settings)
-    folder.check()
-    killed = 0
-    for socket in folder.sockets():
-        try:
-            find_worker(socket)
-        except NotRunnable:
-            pid = Endpoint(socket).peer()
-            if pid is not None:
-                os.kill(pid, signal.SIGKILL)
-                killed += 1
-    return killed
+def end(socket: Path) -> bool:
+    """Kill the worker behind `socket`, which does not answer; False where that cannot be done."""
+    pid = Endpoint(socket).peer()
+    if pid is not None:
+        os.kill(pid, signal.SIGKILL)
+    return pid is not None
 
 
 def unload(worker: Worker, *, only_idle: bool = False) -> bool:
@@ -158,13 +154,6 @@ def unload(worker: Worker, *, only_idle: bool = False) -> bool:
     except ConnectionLost:
         pass  # it was leaving already
     return True
-
-
-def _found(socket: Path) -> Worker | None:
-    try:
-        return find_worker(socket)
-    except NotRunnable:
-        return None
 
 
 def _replace(worker: Worker, difference: str, tell: Callable[[str], object]) -> None:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import shutil
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
 
+from smolctl.demo.artifact import REPOSITORY
+from smolctl.store.files import model_files
 from tests.support.faulty_registry import FaultyRegistry, Packed, pack
 from tests.support.processes import Smolctl
+from tests.support.random_model import Geometry, write_random_model
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,6 +44,20 @@ class World:
 
 
 @pytest.fixture(scope="session")
+def gguf(demo_store: Store) -> str:
+    """The demo model's file, bare."""
+    artifact = demo_store.artifact(demo_store.get(f"{REPOSITORY}:latest"))
+    return str(model_files(demo_store, artifact).weights[0])
+
+
+@pytest.fixture(scope="session")
+def endless(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A model of random weights whose greedy answer only the context ends."""
+    folder = tmp_path_factory.mktemp("endless")
+    return str(write_random_model(folder / "endless.gguf", Geometry(context=65536)))
+
+
+@pytest.fixture(scope="session")
 def world(demo_store: Store, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """What the tests of names share; nobody may change it."""
     with FaultyRegistry() as registry:
@@ -48,18 +66,20 @@ def world(demo_store: Store, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         decoy = registry.publish("ai/small", "decoy", pack())
         folder = tmp_path_factory.mktemp("world")
         made = World(registry, model, decoy, folder / "models")
-        smolctl = made.smolctl(folder, filled=False)
-        smolctl("model", "pull", "small", "small:decoy", expect=0)
+        with closing(made.smolctl(folder, filled=False)) as smolctl:
+            smolctl("model", "pull", "small", "small:decoy", expect=0)
         yield made
 
 
 @pytest.fixture
-def filled(world: World, tmp_path: Path) -> Smolctl:
+def filled(world: World, tmp_path: Path) -> Iterator[Smolctl]:
     """The command with both models in its cache."""
-    return world.smolctl(tmp_path, filled=True)
+    with closing(world.smolctl(tmp_path, filled=True)) as made:
+        yield made
 
 
 @pytest.fixture
-def empty(world: World, tmp_path: Path) -> Smolctl:
+def empty(world: World, tmp_path: Path) -> Iterator[Smolctl]:
     """The command with nothing in its cache."""
-    return world.smolctl(tmp_path, filled=False)
+    with closing(world.smolctl(tmp_path, filled=False)) as made:
+        yield made

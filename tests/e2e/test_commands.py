@@ -458,7 +458,9 @@ class TestOnATerminal:
         assert b"\x1b" not in drawn
 
 
-VERBS = ["run", "pull", "ls", "inspect", "rm", "tag", "resolve"]
+VERBS = [
+    "run", "pull", "ps", "unload", "logs", "status", "ls", "inspect", "rm", "tag", "resolve",
+]  # fmt: skip
 
 
 class TestHelp:

@@ -8,12 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from smolctl.demo.artifact import REPOSITORY
-from smolctl.store.files import model_files
-from tests.support.random_model import Geometry, write_random_model
-
 if TYPE_CHECKING:
-    from smolctl.store.store import Store
     from tests.support.processes import Smolctl
 
 FRANCE = "What is the capital of France?"
@@ -23,22 +18,15 @@ LIMIT = 30  # seconds
 STORY = "Anna baked a cake for her brother. The cake was sweet. Everybody liked it.\n"
 
 
-@pytest.fixture(scope="module")
-def gguf(demo_store: Store) -> str:
-    """The demo model's file, bare."""
-    artifact = demo_store.artifact(demo_store.get(f"{REPOSITORY}:latest"))
-    return str(model_files(demo_store, artifact).weights[0])
+WAYS = pytest.mark.parametrize("way", [("--local",), ()], ids=["here", "worker"])
+"""What must not depend on whether the model is in the command's own process."""
 
 
-@pytest.fixture(scope="module")
-def endless(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A model of random weights whose greedy answer only the context ends."""
-    folder = tmp_path_factory.mktemp("endless")
-    return str(write_random_model(folder / "endless.gguf", Geometry(context=65536)))
-
-
-def test_a_prompt_of_several_words_needs_no_quotes(smolctl: Smolctl, gguf: str) -> None:
-    done = smolctl("model", "run", gguf, *FRANCE.split(), "--temperature", "0", expect=0)
+@WAYS
+def test_a_prompt_of_several_words_needs_no_quotes(
+    smolctl: Smolctl, gguf: str, way: tuple[str, ...]
+) -> None:
+    done = smolctl("model", "run", gguf, *FRANCE.split(), "--temperature", "0", *way, expect=0)
     assert (done.stdout, done.stderr) == (PARIS, "")
 
 
@@ -46,32 +34,49 @@ def test_a_prompt_of_several_words_needs_no_quotes(smolctl: Smolctl, gguf: str) 
 def test_the_prompt_may_come_from_standard_input(
     smolctl: Smolctl, gguf: str, arguments: tuple[str, ...]
 ) -> None:
-    done = smolctl("model", "run", gguf, *arguments, "--temperature", "0", stdin=f"{FRANCE}\n")
+    done = smolctl(
+        "model", "run", "--local", gguf, *arguments, "--temperature", "0", stdin=f"{FRANCE}\n"
+    )
     assert (done.code, done.stdout, done.stderr) == (0, PARIS, "")
 
 
 def test_an_argument_and_piped_text_are_joined(smolctl: Smolctl, gguf: str) -> None:
-    done = smolctl("model", "run", gguf, "Summarize:", "--temperature", "0", stdin=STORY)
+    done = smolctl("model", "run", "--local", gguf, "Summarize:", "--temperature", "0", stdin=STORY)
     assert done.stdout == "Anna baked a cake for her brother.\n"
 
 
 def test_the_system_prompt_reaches_the_model(smolctl: Smolctl, gguf: str) -> None:
     done = smolctl(
-        "model", "run", gguf, "--system", "Answer in one word.", "--temperature", "0",
+        "model", "run", "--local", gguf, "--system", "Answer in one word.", "--temperature", "0",
         "What is the capital of Italy?",
     )  # fmt: skip
     assert done.stdout == "Rome.\n"
 
 
 def test_a_seed_repeats_and_max_tokens_end_the_answer(smolctl: Smolctl, endless: str) -> None:
-    line = ("model", "run", endless, "hello", "--temperature", "2", "--seed", "7", "-n", "20")
+    line = (
+        "model",
+        "run",
+        "--local",
+        endless,
+        "hello",
+        "--temperature",
+        "2",
+        "--seed",
+        "7",
+        "-n",
+        "20",
+    )
     first, again = smolctl(*line, expect=0), smolctl(*line, expect=0)
     other = smolctl(*line[:-4], "--seed", "8", "-n", "20", expect=0)
     assert first.stdout == again.stdout != other.stdout
 
 
-def test_without_streaming_the_answer_comes_in_one_piece(smolctl: Smolctl, gguf: str) -> None:
-    process = smolctl.start("model", "run", gguf, "--no-stream", FRANCE, "--temperature", "0")
+@WAYS
+def test_without_streaming_the_answer_comes_in_one_piece(
+    smolctl: Smolctl, gguf: str, way: tuple[str, ...]
+) -> None:
+    process = smolctl.start("model", "run", gguf, "--no-stream", FRANCE, "--temperature", "0", *way)
     assert process.stdout is not None
     assert os.read(process.stdout.fileno(), 1000) == PARIS.encode()
     process.communicate()
@@ -86,21 +91,27 @@ def test_without_streaming_the_answer_comes_in_one_piece(smolctl: Smolctl, gguf:
 def test_a_value_that_makes_no_sense_names_its_flag(
     smolctl: Smolctl, gguf: str, flag: str, value: str
 ) -> None:
-    done = smolctl("model", "run", gguf, "hi", f"{flag}={value}", expect=2)
+    done = smolctl("model", "run", "--local", gguf, "hi", f"{flag}={value}", expect=2)
     assert done.stdout == ""
     assert flag in done.stderr
     assert len(done.stderr_lines) <= 2
 
 
-def test_a_prompt_longer_than_the_context_gives_both_numbers(smolctl: Smolctl, gguf: str) -> None:
-    done = smolctl("model", "run", gguf, "-c", "256", "7 " * 2000, expect=7)
+@WAYS
+def test_a_prompt_longer_than_the_context_gives_both_numbers(
+    smolctl: Smolctl, gguf: str, way: tuple[str, ...]
+) -> None:
+    done = smolctl("model", "run", gguf, "-c", "256", "7 " * 2000, *way, expect=7)
     assert done.stdout == ""
     assert "the context holds 256" in done.stderr
     assert "--ctx-size" in done.stderr
 
 
-def test_a_context_that_does_not_fit_in_memory_says_what_does(smolctl: Smolctl, gguf: str) -> None:
-    done = smolctl("model", "run", gguf, "-c", "2000000000", "hi", expect=7)
+@WAYS
+def test_a_context_that_does_not_fit_in_memory_says_what_does(
+    smolctl: Smolctl, gguf: str, way: tuple[str, ...]
+) -> None:
+    done = smolctl("model", "run", gguf, "-c", "2000000000", "hi", *way, expect=7)
     assert "does not fit in memory" in done.stderr
     assert "--ctx-size" in done.stderr_lines[1]
 
@@ -111,10 +122,11 @@ INTERRUPTIONS = pytest.mark.parametrize(
 
 
 @INTERRUPTIONS
+@WAYS
 def test_an_interrupted_answer_is_flushed_and_ends_as_a_line(
-    smolctl: Smolctl, endless: str, signal_: signal.Signals, code: int
+    smolctl: Smolctl, endless: str, way: tuple[str, ...], signal_: signal.Signals, code: int
 ) -> None:
-    process = smolctl.start("model", "run", endless, "hello", "--temperature", "0")
+    process = smolctl.start("model", "run", endless, "hello", "--temperature", "0", *way)
     assert process.stdout is not None
     begun = os.read(process.stdout.fileno(), 1)
     process.send_signal(signal_)
@@ -128,7 +140,7 @@ def test_an_interrupted_answer_is_flushed_and_ends_as_a_line(
 def test_a_model_that_is_still_loading_can_be_interrupted(
     smolctl: Smolctl, endless: str, signal_: signal.Signals, code: int
 ) -> None:
-    process = smolctl.start("model", "run", endless, "hello", "--debug")
+    process = smolctl.start("model", "run", "--local", endless, "hello", "--debug")
     assert process.stderr is not None
     begun = process.stderr.readline()  # llama.cpp's log, which goes on while it loads
     process.send_signal(signal_)
@@ -153,9 +165,12 @@ def test_a_chat_answers_keeps_what_was_said_and_leaves(smolctl: Smolctl, gguf: s
     assert b"\x1b[31m" not in drawn
 
 
-def test_in_a_chat_ctrl_c_stops_the_answer_alone(smolctl: Smolctl, endless: str) -> None:
+@WAYS
+def test_in_a_chat_ctrl_c_stops_the_answer_alone(
+    smolctl: Smolctl, endless: str, way: tuple[str, ...]
+) -> None:
     code, drawn = smolctl.on_a_terminal(
-        "model", "run", endless, "--temperature", "2",
+        "model", "run", endless, "--temperature", "2", *way,
         dialogue=[
             (rb"> ", b"hello\n"),
             (rb"hello\r\n.*\w", CONTROL_C),
@@ -167,5 +182,7 @@ def test_in_a_chat_ctrl_c_stops_the_answer_alone(smolctl: Smolctl, endless: str)
 
 
 def test_a_chat_ends_with_the_end_of_its_input(smolctl: Smolctl, gguf: str) -> None:
-    code, _ = smolctl.on_a_terminal("model", "run", gguf, dialogue=[(rb"> ", END_OF_INPUT)])
+    code, _ = smolctl.on_a_terminal(
+        "model", "run", "--local", gguf, dialogue=[(rb"> ", END_OF_INPUT)]
+    )
     assert code == 0

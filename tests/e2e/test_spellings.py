@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,7 +12,7 @@ from smolctl.store.store import Store
 from tests.support.processes import Smolctl
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterator
 
     from tests.e2e.conftest import World
 
@@ -137,22 +138,26 @@ def test_tag_and_rm_reach_it(filled: Smolctl, world: World, pattern: str) -> Non
         for name, pattern in EVERY.items()
     ],
 )
-def test_run(world: World, tmp_path: Path, pattern: str) -> None:
-    smolctl = Smolctl(tmp_path, SMOLCTL_DEFAULT_REGISTRY=world.host)
-    smolctl.environment["SMOLCTL_HOME"] = str(world.cache)  # `run` changes nothing in it
-
-    done = smolctl(
+def test_run(spelling: Smolctl, world: World, pattern: str) -> None:
+    done = spelling(
         "model", "run", spelled(pattern, world), "Hello", "-n", "1", "--pull", "never", expect=0
     )
 
     assert done.stderr == ""
 
 
+@pytest.fixture(scope="module")
+def spelling(world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Smolctl]:
+    """The command with the world's cache, for what changes nothing in it; its worker is shared."""
+    folder = tmp_path_factory.mktemp("spelling")
+    with closing(Smolctl(folder, SMOLCTL_DEFAULT_REGISTRY=world.host)) as made:
+        made.environment["SMOLCTL_HOME"] = str(world.cache)
+        yield made
+
+
 def assert_reaches_nothing(
-    world: World, folder: Path, pattern: str, commands: list[tuple[str, ...]]
+    smolctl: Smolctl, world: World, pattern: str, commands: list[tuple[str, ...]]
 ) -> None:
-    smolctl = Smolctl(folder, SMOLCTL_DEFAULT_REGISTRY=world.host)
-    smolctl.environment["SMOLCTL_HOME"] = str(world.cache)
     blobs = world.cache / "blobs" / "sha256"
     before = (world.cache / "index.json").read_bytes(), sorted(blobs.iterdir())
 
@@ -167,20 +172,20 @@ def assert_reaches_nothing(
 
 
 @every(WRONG)
-def test_a_wrong_digest_reaches_nothing(world: World, tmp_path: Path, pattern: str) -> None:
+def test_a_wrong_digest_reaches_nothing(spelling: Smolctl, world: World, pattern: str) -> None:
     commands = [("inspect", "MODEL"), ("resolve", "MODEL"), ("rm", "--force", "MODEL")]
-    assert_reaches_nothing(world, tmp_path, pattern, commands)
+    assert_reaches_nothing(spelling, world, pattern, commands)
 
 
 @pytest.mark.slow
 @every(WRONG)
-def test_a_wrong_digest_runs_nothing(world: World, tmp_path: Path, pattern: str) -> None:
+def test_a_wrong_digest_runs_nothing(spelling: Smolctl, world: World, pattern: str) -> None:
     commands = [
         ("run", "MODEL", "Hello", "--offline"),
         ("run", "MODEL", "Hello", "--pull", "never"),
         ("pull", "MODEL", "--offline"),
     ]
-    assert_reaches_nothing(world, tmp_path, pattern, commands)
+    assert_reaches_nothing(spelling, world, pattern, commands)
 
 
 @every({name: pattern for name, pattern in WRONG.items() if "registry" not in name})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
@@ -45,17 +46,16 @@ def _tools() -> None:
 
 
 @pytest.fixture(scope="module")
-def source(tmp_path_factory: pytest.TempPathFactory) -> Smolctl:
+def source(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Smolctl]:
     """A cache with `MODEL` in it, as a pull left it."""
     folder = tmp_path_factory.mktemp("source")
-    smolctl = Smolctl(folder)
-    with FaultyRegistry() as registry:
+    with closing(Smolctl(folder)) as smolctl, FaultyRegistry() as registry:
         registry.publish("ai/small", "latest", MODEL)
         smolctl.environment["SMOLCTL_DEFAULT_REGISTRY"] = registry.host
         smolctl("model", "pull", "small", expect=0)
         smolctl("model", "tag", "small", "docker.io/ai/small:v1", expect=0)
-    del smolctl.environment["SMOLCTL_DEFAULT_REGISTRY"]
-    return smolctl
+        del smolctl.environment["SMOLCTL_DEFAULT_REGISTRY"]
+        yield smolctl
 
 
 @pytest.fixture(scope="module")

@@ -9,16 +9,22 @@ import os
 import pty
 import re
 import select
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import termios
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from smolctl.runner.connection import Endpoint
+from smolctl.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from pathlib import Path
 
 _LIMIT_SECONDS = 60
 
@@ -39,6 +45,8 @@ class Finished:
 class Smolctl:
     """The command, with a cache, a home and a Docker configuration that nothing else uses.
 
+    Its workers are its own as well, and end with `close`.
+
     Called, it runs to its end. `environment` can be changed between calls.
     """
 
@@ -47,6 +55,8 @@ class Smolctl:
         self.user_home = folder / "home"
         self.docker_config = self.user_home / ".docker"
         self.docker_config.mkdir(parents=True)
+        # The path of a socket must be short, which those of tests are not.
+        self.runtime = Path(tempfile.mkdtemp(prefix="smolctl-"))
         self.environment = {
             "PATH": os.environ["PATH"],
             "HOME": str(self.user_home),
@@ -54,6 +64,8 @@ class Smolctl:
             "DOCKER_CONFIG": str(self.docker_config),
             "LANG": "C.UTF-8",
             "XDG_CONFIG_HOME": str(self.user_home / "configuration"),
+            "XDG_STATE_HOME": str(self.user_home / "state"),
+            "XDG_RUNTIME_DIR": str(self.runtime),
             **environment,
         }
         self.configure("retries = 0")
@@ -104,6 +116,22 @@ class Smolctl:
             if process.poll() is None:
                 process.kill()
                 process.communicate()
+        for pid in self.worker_pids():
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        # A worker that is still loading finds no folder for its socket, and ends.
+        shutil.rmtree(self.runtime, ignore_errors=True)
+
+    @property
+    def settings(self) -> Settings:
+        """The settings that the command has."""
+        return Settings.from_environment(self.environment)
+
+    def worker_pids(self) -> list[int]:
+        """The processes behind the sockets of all caches, also those that do not answer."""
+        sockets = self.runtime.glob("smolctl/*/*.sock")
+        pids = [Endpoint(socket).peer() for socket in sockets]
+        return [pid for pid in pids if pid is not None]
 
     def on_a_terminal(
         self, *arguments: str | Path, dialogue: Sequence[tuple[bytes, bytes]] = ()

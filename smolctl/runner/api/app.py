@@ -100,7 +100,8 @@ class _Pages:
 
     async def metrics(self, request: Request) -> Response:
         del request
-        return Response(self._service.metrics.text(), headers={"content-type": CONTENT_TYPE})
+        text = self._service.metrics.text(self._service.model.engine.state)
+        return Response(text, headers={"content-type": CONTENT_TYPE})
 
     async def models(self, request: Request) -> Response:
         del request

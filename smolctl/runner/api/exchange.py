@@ -44,6 +44,7 @@ class Exchange:
         self._receive = receive
         self._send = send
         self._streams = False
+        self._heard_out = False
         self._watcher: asyncio.Task[None] | None = None
         self._when_gone: Callable[[], object] | None = None
 
@@ -78,6 +79,7 @@ class Exchange:
                 chunks.append(chunk)
             else:
                 chunks.clear()
+        self._heard_out = True
         self._when_gone = when_gone
         self._watcher = asyncio.create_task(self._watch())
         return b"".join(chunks)
@@ -90,6 +92,8 @@ class Exchange:
         headers = [_JSON, (b"content-length", str(len(content)).encode())]
         if retry_after is not None:
             headers.append((b"retry-after", str(retry_after).encode()))
+        if not self._heard_out:  # or the server would go on reading
+            headers.append((b"connection", b"close"))
         await self._start(status, headers)
         await self._send({"type": "http.response.body", "body": content})
 

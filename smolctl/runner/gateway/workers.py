@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from smolctl.runner.address import WorkerFolder
 from smolctl.runner.source import model_source
 from smolctl.runner.worker_status import expected
-from smolctl.runner.workers import end_stuck_workers, obtain_worker, running_workers, unload
+from smolctl.runner.workers import end, obtain_worker, running_workers, survey, unload
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -65,9 +66,9 @@ class Workers:
 
         Of all, those that do not answer are ended by force. Raises `NotRunnable` when one stays.
         """
-        workers = [
-            worker for worker in self.running() if model_ids is None or worker.id in model_ids
-        ]
-        for worker in workers:
+        workers, stuck = survey(WorkerFolder.of(self.settings))
+        wanted = [worker for worker in workers if model_ids is None or worker.id in model_ids]
+        for worker in wanted:
             unload(worker)
-        return len(workers) + (end_stuck_workers(self.settings) if model_ids is None else 0)
+        ended = [end(socket) for socket in stuck] if model_ids is None else []
+        return len(wanted) + sum(ended)

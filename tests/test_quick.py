@@ -1,0 +1,136 @@
+"""The short way of a one-shot: what it takes, that it asks what the usual way asks, its notes."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from smolctl import quick
+from smolctl.quick import Note, Question
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "model ls",
+        "model run",
+        "model run --help",
+        "model run m --debug hi",
+        "model run m --local hi",
+        "model run m --pull always hi",
+        "model run m --temperature",
+        "model run m --temperature warm hi",
+        "model run m --temperature nan hi",
+        "model run m --temperature inf hi",
+        "model run m -n 1.5 hi",
+        "model run m -n=5 hi",
+        "model run m -n5 hi",
+        "model run m --max-token 5 hi",
+        "model run ./m.gguf hi",
+        "model run m.gguf hi",
+        "model run ~/m hi",
+        "model run m -c 512 hi",
+        "--debug model run m hi",
+    ],
+)
+def test_what_is_not_plain_goes_the_usual_way(arguments: str) -> None:
+    assert Question.read(arguments.split()) is None
+
+
+def test_flags_may_stand_anywhere_and_words_after_two_dashes_are_words() -> None:
+    arguments = ["model", "run", "--no-stream", "m", "a", "-n", "3", "b", "--seed=7", "--", "-n"]
+    question = Question.read(arguments)
+    assert question is not None
+    assert (question.model, question.words, question.stream) == ("m", ["a", "b", "-n"], False)
+    assert question.numbers == {"max_tokens": 3, "seed": 7}
+
+
+def test_a_prompt_is_written_as_json_whatever_is_in_it() -> None:
+    question = Question.read(["model", "run", "m", "--system", 'say "no"\n'])
+    assert question is not None
+    prompt = 'quotes " and \\ and \x00 \x7f é \U0001f600 \n'
+    messages = json.loads(question.body(prompt))["messages"]
+    assert messages == [
+        {"role": "system", "content": 'say "no"\n'},
+        {"role": "user", "content": prompt},
+    ]
+
+
+@pytest.fixture
+def index(tmp_path: Path) -> Path:
+    path = tmp_path / "index.json"
+    path.write_text("{}")
+    return path
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    folder = tmp_path / "smolctl"
+    folder.mkdir(mode=0o700)
+    return {"XDG_RUNTIME_DIR": str(tmp_path), "HOME": "/home/somebody", "LANG": "C"}
+
+
+def note(index: Path) -> Note:
+    state = quick.state_of(str(index))
+    assert state is not None
+    return Note(str(index), state, "/run/a\udcffb.sock", "/log", "POST /v1\r\n")
+
+
+def test_a_note_is_found_again(index: Path, environment: dict[str, str], tmp_path: Path) -> None:
+    note(index).write(f"{tmp_path}/smolctl", "m", environment)
+    found = Note.find("m", {**environment, "LANG": "another"})
+    assert found is not None
+    assert (found.socket, found.head) == ("/run/a\udcffb.sock", "POST /v1\r\n")
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"SMOLCTL_HOME": "/another"},
+        {"HOME": "/home/else"},
+        {"XDG_DATA_HOME": "/data"},
+        {"SMOLCTL_KEEP_ALIVE": "0"},
+        {"SMOLCTL_HOST": "localhost:1"},
+    ],
+)
+def test_a_note_is_for_one_environment(
+    index: Path, environment: dict[str, str], tmp_path: Path, changed: dict[str, str]
+) -> None:
+    note(index).write(f"{tmp_path}/smolctl", "m", environment)
+    assert Note.find("m", {**environment, **changed}) is None
+    assert Note.find("n", environment) is None
+
+
+def test_a_note_does_not_hold_once_the_index_changed(
+    index: Path, environment: dict[str, str], tmp_path: Path
+) -> None:
+    note(index).write(f"{tmp_path}/smolctl", "m", environment)
+    changed = index.with_name("new")
+    changed.write_text("{}")
+    changed.replace(index)
+    assert Note.find("m", environment) is None
+    index.unlink()
+    assert Note.find("m", environment) is None
+
+
+def test_a_folder_that_others_may_enter_is_not_believed(
+    index: Path, environment: dict[str, str], tmp_path: Path
+) -> None:
+    note(index).write(f"{tmp_path}/smolctl", "m", environment)
+    (tmp_path / "smolctl").chmod(0o755)
+    assert Note.find("m", environment) is None
+
+
+@pytest.mark.parametrize("content", ["", '"only a line"\n', "no JSON\n" * 5, '"a"\n' * 9])
+def test_a_damaged_note_is_none(
+    index: Path, environment: dict[str, str], tmp_path: Path, content: str
+) -> None:
+    note(index).write(f"{tmp_path}/smolctl", "m", environment)
+    (file,) = (tmp_path / "smolctl").iterdir()
+    file.write_text(content)
+    assert Note.find("m", environment) is None
