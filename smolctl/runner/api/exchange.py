@@ -54,7 +54,7 @@ class Exchange:
         found = (value for key, value in self._headers if key == wanted)
         return next((value.decode("latin-1") for value in found), None)
 
-    async def body(self, when_gone: Callable[[], object]) -> bytes:
+    async def body(self, when_gone: Callable[[], object] | None = None) -> bytes:
         """Return the request's body; `when_gone` is called if the client hangs up afterwards.
 
         Raises `BodyTooLarge` for more than `MAXIMUM_BODY` bytes.
@@ -66,7 +66,8 @@ class Exchange:
             message = await self._receive()
             if message["type"] == "http.disconnect":
                 self.gone = True
-                when_gone()
+                if when_gone is not None:
+                    when_gone()
                 return b""
             chunk = message.get("body", b"")
             more = message.get("more_body", False)

@@ -94,8 +94,11 @@ def refusal(reply, status=400):
         ({"grammar": 'root ::= "a"', "response_format": {"type": "json_object"}}, "grammar"),
         ({"tools": [{"type": "search"}]}, "tools[0].type"),
         ({"tools": [{"type": "function", "function": {}}]}, "tools[0].function.name"),
-        ({"tool_choice": "required"}, "tool_choice"),
-        ({"tool_choice": {"type": "function", "function": {"name": "a"}}}, "tool_choice"),
+        ({"tools": [{"type": "function", "function": {"name": "a b"}}]}, "tools[0].function"),
+        ({"tool_choice": "required"}, None),
+        ({"tool_choice": {"type": "function", "function": {"name": "a"}}}, None),
+        ({"tool_choice": "any"}, "tool_choice"),
+        ({"tool_choice": {"type": "function"}}, "tool_choice.function"),
         ({"model": 5}, "model"),
         ({"model": None}, "model"),
     ],
@@ -105,7 +108,8 @@ def test_a_wrong_value_is_refused_by_its_name(http, parameters, param):
     error = refusal(http.post(CHAT, json=chat(**parameters)))
     assert error["type"] == "invalid_request_error"
     assert error["param"] == param
-    assert param in error["message"] or param.startswith(("response_format", "grammar"))
+    said_otherwise = ("response_format", "grammar", "tools[0].function")
+    assert param is None or param in error["message"] or param.startswith(said_otherwise)
     assert "--" not in error["message"], "that is the command line's name for it"
 
 
