@@ -16,6 +16,7 @@ import sys
 from zlib import crc32
 
 from smolctl import __version__
+from smolctl.errors import SmolctlError, StorageError
 
 TYPE_CHECKING = False  # `typing` itself takes 10 ms
 if TYPE_CHECKING:
@@ -115,10 +116,11 @@ class Question:
 class Note:
     """What a name meant when a worker answered for it last, and what a request's head was."""
 
-    def __init__(self, index: str, state: str, socket: str, head: str) -> None:
+    def __init__(self, index: str, state: str, socket: str, log: str, head: str) -> None:
         self.index = index
         self.state = state
         self.socket = socket
+        self.log = log
         self.head = head
 
     @classmethod
@@ -134,9 +136,9 @@ class Note:
                     continue
                 with open(f"{folder}/{_name(key)}", encoding="ascii") as file:  # noqa: PTH123
                     lines = [scanstring(line, 1)[0] for line in file]
-                written_key, index, state, socket, head = lines
+                written_key, index, state, socket, log, head = lines
                 if written_key == key and state == state_of(index):
-                    return cls(index, state, socket, head)
+                    return cls(index, state, socket, log, head)
             except (OSError, ValueError):
                 continue
         return None
@@ -146,7 +148,7 @@ class Note:
         from _json import encode_basestring_ascii as quoted
 
         key = _key(model, environment)
-        lines = (key, self.index, self.state, self.socket, self.head)
+        lines = (key, self.index, self.state, self.socket, self.log, self.head)
         path = f"{folder}/{_name(key)}"
         temporary = f"{path}.{os.getpid()}"
         try:
@@ -157,9 +159,15 @@ class Note:
             pass  # the usual way is open
 
 
-def state_of(index: str) -> str:
-    """Return what changes when the cache's index does: a name may mean something else then."""
-    status = os.stat(index)  # noqa: PTH116
+def state_of(index: str) -> str | None:
+    """Return what changes when the cache's index does: a name may mean something else then.
+
+    None where there is no index.
+    """
+    try:
+        status = os.stat(index)  # noqa: PTH116
+    except OSError:
+        return None
     return f"{status.st_mtime_ns} {status.st_size} {status.st_ino}"
 
 
@@ -182,7 +190,7 @@ def answer(arguments: Sequence[str]) -> int | None:
     stream = None
     try:
         stream = _Stream.ask(note, question)
-        return None if stream is None else _print(stream, whole=not question.stream)
+        return None if stream is None else _print(stream, note, whole=not question.stream)
     except KeyboardInterrupt:
         return 130
     except _Terminated:
@@ -207,6 +215,7 @@ class _Stream:
         self._connection = connection
         self._rest = head
         self.done = False
+        self.error: str | None = None
 
     @classmethod
     def ask(cls, note: Note, question: Question) -> _Stream | None:
@@ -214,7 +223,6 @@ class _Stream:
         from _socket import AF_UNIX, SOCK_STREAM, socket
 
         from smolctl.cli.prompt import read_prompt
-        from smolctl.errors import SmolctlError
 
         connection = socket(AF_UNIX, SOCK_STREAM)
         try:
@@ -257,6 +265,7 @@ class _Stream:
             elif '"reasoning_content":"' in line:
                 _print_reasoning(line)
             elif line.startswith('data: {"error"'):
+                self.error = line.removeprefix("data: ")
                 return
 
     def _lines(self) -> Iterator[str]:
@@ -286,7 +295,7 @@ class _Notices:
         sys.stderr.write(f"{text}\n")
 
 
-def _print(stream: _Stream, *, whole: bool) -> int:
+def _print(stream: _Stream, note: Note, *, whole: bool) -> int:
     """Print the answer, as it comes or whole, and return the exit code."""
     kept: list[str] = []
     ended = True
@@ -304,10 +313,22 @@ def _print(stream: _Stream, *, whole: bool) -> int:
     except BrokenPipeError:
         return _closed_pipe()
     except OSError as error:
-        return _failed(8, f"cannot write the answer: {error.strerror}")
-    if not stream.done:
-        return _failed(7, "the model's process ended before the answer did")
-    return 0
+        return _failed(StorageError(f"cannot write the answer: {error.strerror}"))
+    return 0 if stream.done else _failed(_reason(stream, note))
+
+
+def _reason(stream: _Stream, note: Note) -> SmolctlError:
+    """Return why the stream ended too soon."""
+    import json
+    from pathlib import Path
+
+    from smolctl.runner.api_errors import api_error
+    from smolctl.runner.connection import Endpoint
+    from smolctl.runner.remote_chat import broken_off
+
+    if stream.error is not None:
+        return api_error(500, json.loads(stream.error), "the model")
+    return broken_off(Endpoint(Path(note.socket)), Path(note.log))
 
 
 def _write(text: str) -> None:
@@ -335,11 +356,11 @@ def _closed_pipe() -> int:
     return 141
 
 
-def _failed(code: int, message: str) -> int:
+def _failed(error: SmolctlError) -> int:
     from smolctl.cli.output import Output
 
-    Output().error(message, "`smolctl model logs` shows why." if code == 7 else None)
-    return code
+    Output().error(error.message, error.hint)
+    return error.exit_code
 
 
 def _key(model: str, environment: Mapping[str, str]) -> str:

@@ -36,9 +36,10 @@ LAYERS = {
 ONLY_CLI = {"rich", "typer"}
 LAST_RESORT = {
     "cli/boundary.py",
-    "engine/engine.py",
+    "engine/scheduler.py",
     "registry/transfer.py",
     "runner/api/app.py",
+    "runner/gateway/threads.py",
 }
 """Where everything may be caught: at the border of the program, at that of a thread, whose errors
 are raised again in the thread that waits for it, and at that of a request, whose client is told

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -77,7 +76,9 @@ def environment(tmp_path: Path) -> dict[str, str]:
 
 
 def note(index: Path) -> Note:
-    return Note(str(index), quick.state_of(str(index)), "/run/a\udcffb.sock", "POST /v1\r\n")
+    state = quick.state_of(str(index))
+    assert state is not None
+    return Note(str(index), state, "/run/a\udcffb.sock", "/log", "POST /v1\r\n")
 
 
 def test_a_note_is_found_again(index: Path, environment: dict[str, str], tmp_path: Path) -> None:
@@ -111,7 +112,7 @@ def test_a_note_does_not_hold_once_the_index_changed(
     note(index).write(f"{tmp_path}/smolctl", "m", environment)
     changed = index.with_name("new")
     changed.write_text("{}")
-    os.replace(changed, index)
+    changed.replace(index)
     assert Note.find("m", environment) is None
     index.unlink()
     assert Note.find("m", environment) is None

@@ -52,6 +52,7 @@ MODEL_VERBS: Mapping[str, Verb] = {
 }
 ALIASES = {"list": "ls", "show": "inspect", "stop": "unload"}
 TOP_VERBS: Mapping[str, Verb] = {
+    "serve": Verb("serve", "Serve all models over HTTP: OpenAI's API, on port 12434."),
     "login": Verb("login", "Log in to a registry, Docker Hub by default."),
     "logout": Verb("logout", "Forget the credentials for a registry."),
     "demo": Verb("demo", "Pull, list and run a small demo model from a registry on loopback."),

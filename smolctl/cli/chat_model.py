@@ -62,10 +62,10 @@ def _with_worker(invocation: Invocation, wanted: Wanted, *, load: bool) -> Itera
     from smolctl.cli.source import find_source
     from smolctl.runner.address import WorkerFolder
     from smolctl.runner.connection import Endpoint
-    from smolctl.runner.remote_chat import PATH, RemoteChat
+    from smolctl.runner.remote_chat import CHAT_PATH, RemoteChat
 
-    index = invocation.settings.home / "index.json"
-    state = quick.state_of(str(index)) if index.exists() else None
+    index = str(invocation.store.index_path)
+    before = quick.state_of(index)
     source = find_source(invocation, wanted.model, wanted.pull)
     folder = WorkerFolder.of(invocation.settings)
     folder.check()
@@ -78,9 +78,9 @@ def _with_worker(invocation: Invocation, wanted: Wanted, *, load: bool) -> Itera
         source.name, endpoint, headers, context_size=size, start=start, log=address.log
     )
     # A flag belongs to this call alone, and a file has no name that an index gives it.
-    if state is not None and source.names and not wanted.named and wanted.keep_alive is None:
-        head = endpoint.head("POST", PATH, headers)
-        note = quick.Note(str(index), state, str(address.socket), head)
+    if before is not None and source.names and not wanted.named and wanted.keep_alive is None:
+        head = endpoint.head("POST", CHAT_PATH, headers)
+        note = quick.Note(index, before, str(address.socket), str(address.log), head)
         note.write(str(folder.base), wanted.model, os.environ)
 
 

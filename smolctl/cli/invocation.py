@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 
@@ -19,12 +19,9 @@ if TYPE_CHECKING:
     import typer
 
     from smolctl.cli.output import Output
-    from smolctl.configuration import Configuration
     from smolctl.model.reference import Reference
-    from smolctl.registry.client import RegistryClient
-    from smolctl.registry.credentials import Credentials
+    from smolctl.registry.access import RegistryAccess
     from smolctl.registry.pull import Pull
-    from smolctl.registry.retry import RetryPolicy
 
 
 _T = TypeVar("_T")
@@ -73,50 +70,31 @@ class Invocation:
                 failure = error
         return results, failure
 
-    def client(self, registry: str, find: Callable[[], Credentials | None]) -> RegistryClient:
-        """Return a client of `registry` with what `find` finds; `UsageError` when offline."""
-        from smolctl.registry.client import RegistryClient
+    @property
+    def registries(self) -> RegistryAccess:
+        """The way to registries, as the flags say."""
+        from smolctl.registry.access import RegistryAccess
 
-        configuration = self._configuration(registry)
-        reached = configuration.of(registry)
-        return RegistryClient(
-            registry,
-            plain_http=reached.plain_http,
-            ca_file=reached.ca_file,
-            ca_bundle=self.settings.ca_bundle,
-            find_credentials=find,
-            retries=_retry_policy(configuration),
-            tell=self.output.notice,
+        flags = self.network
+        return RegistryAccess(
+            self.settings,
+            self.offline,
+            flags.plain_http,
+            flags.ca_file,
+            flags.max_connections,
+            flags.retries,
         )
 
     def pull(self, reference: Reference, *, quiet: bool = False) -> Pull:
         """Pull `reference` with progress on stderr. Raises `UsageError` when offline."""
         from smolctl.cli.progress import pull_progress
-        from smolctl.registry.pull import pull
-        from smolctl.registry.source import open_sources
-        from smolctl.registry.transfer_options import TransferOptions
 
-        configuration = self._configuration(reference.registry)
-        options = TransferOptions()
-        if configuration.max_connections is not None:
-            options = replace(options, connections=configuration.max_connections)
         name = self.store.familiar(reference)
         self.output.on_interrupt(
             f"Interrupted. What was fetched is kept; `smolctl model pull {name}` fetches the rest."
         )
-        with (
-            pull_progress(self.output, name, quiet=quiet) as progress,
-            open_sources(
-                reference,
-                configuration,
-                connections=options.connections,
-                retries=_retry_policy(configuration),
-                ca_bundle=self.settings.ca_bundle,
-                find_credentials=self._find_credentials,
-                tell=progress.notice,
-            ) as sources,
-        ):
-            pulled = pull(self.store, sources, reference, progress, options)
+        with pull_progress(self.output, name, quiet=quiet) as progress:
+            pulled = self.registries.pull(self.store, reference, progress)
         self.output.on_interrupt(None)
         return pulled
 
@@ -160,43 +138,9 @@ class Invocation:
             return None
         return self.store.parse(name)
 
-    def _configuration(self, registry: str) -> Configuration:
-        """Return what `config.toml` says, with the flags that are about `registry` on top."""
-        if self.offline:
-            raise UsageError(f"--offline keeps smolctl away from {registry}")
-        from smolctl.configuration import Configuration
-
-        flags = self.network
-        return Configuration.read(self.settings.configuration).overridden(
-            registry,
-            plain_http=flags.plain_http or None,
-            ca_file=flags.ca_file,
-            max_connections=flags.max_connections,
-            retries=flags.retries,
-        )
-
-    def _find_credentials(self, registry: str, repository: str) -> Credentials | None:
-        from smolctl.registry.credentials import Credentials, find_credentials
-
-        account = self.settings.docker_hub_account
-        return find_credentials(
-            self.settings.credential_file,
-            registry,
-            repository,
-            docker_hub=Credentials(*account) if account is not None else None,
-        )
-
     def _newer(self, reference: Reference, found: StoredModel) -> StoredModel:
         try:
             return self.pull(reference).model
         except RegistryUnavailable as error:
             self.output.notice(f"Going on with the model that is here: {error.message}.")
             return found
-
-
-def _retry_policy(configuration: Configuration) -> RetryPolicy:
-    from smolctl.registry.retry import RetryPolicy
-
-    if configuration.retries is None:
-        return RetryPolicy()
-    return RetryPolicy(retries=configuration.retries)

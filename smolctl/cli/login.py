@@ -57,10 +57,10 @@ def command(
     file = invocation.settings.credential_file
     read(file)  # a file that is broken is better known before a password was typed
     credentials = Credentials(*_account(invocation, username, from_stdin=password_stdin))
-    with invocation.client(name, lambda: credentials) as client:
+    output = invocation.output
+    with invocation.registries.client(name, lambda: credentials, output.notice) as client:
         wanted = verify(client)
     program = keep(file, name, credentials)
-    output = invocation.output
     if not wanted:
         output.notice(f"{name} is open to everybody: it did not check the credentials.")
     if program is None:

@@ -48,6 +48,9 @@ class _LineProgress:
         self._output = output
         self._name = name
 
+    def expect(self, size: int) -> None:
+        """Say nothing: each blob has a line of its own."""
+
     def begin(self, blob: Descriptor, present: int) -> None:
         """Say that `blob` is being fetched; that some of it is here, a notice says."""
         del present
@@ -73,6 +76,9 @@ class _BarProgress:
         self._bars = bars
         self._tasks: dict[Digest, TaskID] = {}
         self._rates: dict[Digest, _Rate] = {}
+
+    def expect(self, size: int) -> None:
+        """Say nothing: each blob has a bar of its own."""
 
     def begin(self, blob: Descriptor, present: int) -> None:
         """Add a bar for `blob`, as full as it is."""

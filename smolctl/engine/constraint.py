@@ -1,7 +1,8 @@
 """A grammar put upon a reply: llama.cpp's grammar sampler, and the choice of tokens under it.
 
 A token that the grammar does not admit must never be accepted by llama.cpp's sampler: that ends
-the process. So every token is checked before.
+the process. So every token is checked before. llama.cpp takes any bytes after the first of a letter
+for the rest of it, be they quotes or brackets; so it is also checked that the bytes are UTF-8.
 """
 
 from __future__ import annotations
@@ -41,6 +42,7 @@ class Constraint:
 
         self._lib = lib
         self._vocabulary = vocabulary
+        self._begun = b""  # a letter whose last bytes are still to come
         log.forget_complaints()
         self._sampler = lib.llama_sampler_init_grammar(
             vocabulary.handle, grammar.source.encode(), grammar.root.encode()
@@ -61,9 +63,10 @@ class Constraint:
         token = self._choose(chain, candidates)
         alone = np.array([(token, 0.0, 0.0)], _CANDIDATE)
         self._apply(self._sampler, alone)
-        if not np.isfinite(alone["logit"][0]):
+        if not np.isfinite(alone["logit"][0]) or self._after(token) is None:
             token = self._choose_admitted(chain, candidates, logits)
         self._lib.llama_sampler_accept(chain, token)
+        self._begun = self._after(token) or b""
         if not self._vocabulary.ends_generation(token):
             self._lib.llama_sampler_accept(self._sampler, token)
         if time.thread_time() > end:
@@ -85,7 +88,21 @@ class Constraint:
         if not admitted.any():
             raise NotRunnable("the grammar admits no token of the model's")
         # The others are left out, so that no sampler can choose one, whatever it does to logits.
-        return self._choose(chain, candidates[admitted])
+        left = candidates[admitted]
+        token = self._choose(chain, left.copy())
+        if self._after(token) is not None:
+            return token
+        left = left[[self._after(int(other)) is not None for other in left["token"]]]
+        if not len(left):
+            raise NotRunnable("the grammar admits no token of the model's")
+        return self._choose(chain, left)
+
+    def _after(self, token: int) -> bytes | None:
+        """Return the bytes of a letter that `token` leaves begun; None when it is no UTF-8."""
+        if self._vocabulary.ends_generation(token):
+            return b""
+        # With the text of special tokens, as the grammar sees it.
+        return _begun(self._begun + self._vocabulary.piece(token, special=True))
 
     def _choose(self, chain: Any, candidates: npt.NDArray[np.void]) -> int:
         return int(candidates["token"][self._apply(chain, candidates)])
@@ -100,6 +117,15 @@ class Constraint:
         )
         self._lib.llama_sampler_apply(sampler, ctypes.byref(array))
         return int(array.selected)
+
+
+def _begun(text: bytes) -> bytes | None:
+    """Return the beginning of a letter at the end of `text`; None when `text` is no UTF-8."""
+    try:
+        text.decode()
+    except UnicodeDecodeError as error:
+        return text[error.start :] if error.reason == "unexpected end of data" else None
+    return b""
 
 
 def _fill(candidates: npt.NDArray[np.void], logits: npt.NDArray[np.float32]) -> None:

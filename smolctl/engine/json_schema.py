@@ -11,18 +11,15 @@ schema's order.
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
 from smolctl.engine.gbnf import Grammar
 from smolctl.errors import InvalidGrammar
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
 _MAXIMUM_DEPTH = 48
 _MAXIMUM_SCHEMAS = 2000
 
-_PRIMITIVES = """
+PRIMITIVES = """
 space ::= "" | " " | "\\n" [ \\t]{0,20}
 value ::= object | array | string | number | boolean | null
 object ::= "{" space ( member ( "," space member )* space )? "}"
@@ -41,10 +38,11 @@ time ::= ( [01] [0-9] | "2" [0-3] ) ":" [0-5] [0-9] ":" [0-5] [0-9] ( "." [0-9]{
 zone ::= "Z" | [-+] ( [01] [0-9] | "2" [0-3] ) ":" [0-5] [0-9]
 uuid ::= hex{8} "-" hex{4} "-" hex{4} "-" hex{4} "-" hex{12}
 """
+"""Rules for values of JSON's own types, and of formats."""
 
 _FORMATS = {"date": "date", "time": "time", "date-time": 'date "T" time', "uuid": "uuid"}
 
-JSON_OBJECT = Grammar("root ::= object" + _PRIMITIVES)
+JSON_OBJECT = Grammar("root ::= object" + PRIMITIVES)
 """Any JSON object."""
 
 
@@ -54,21 +52,18 @@ def grammar_of(schema: Any) -> Grammar:
     Raises `InvalidGrammar`, with the place in the schema, for one that is broken, that uses what
     cannot be followed, or that is too large.
     """
-    return grammar_of_rules({"root": "schema"}, {"schema": schema})
+    return Grammar("\n".join(["root ::= schema", *rules_of(schema, "schema")]) + PRIMITIVES)
 
 
-def grammar_of_rules(rules: Mapping[str, str], schemas: Mapping[str, Any]) -> Grammar:
-    """Return the grammar of `rules`, names to right sides, which may name any of `schemas`.
+def rules_of(schema: Any, name: str) -> list[str]:
+    """Return the rules of a grammar in which the rule `name` is `schema`; they need `PRIMITIVES`.
 
-    Raises `InvalidGrammar` as `grammar_of` does.
+    The names of all of them begin with `name`. Raises `InvalidGrammar` as `grammar_of` does.
     """
-    lines = [f"{name} ::= {body}" for name, body in rules.items()]
     try:
-        for name, schema in schemas.items():
-            lines += _Translation(schema, name).rules()
+        return _Translation(schema, name).rules()
     except RecursionError:
         raise InvalidGrammar("the JSON schema is nested too deeply") from None
-    return Grammar("\n".join(lines) + _PRIMITIVES)
 
 
 class _Translation:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from smolctl.engine.json_schema import grammar_of_rules, literal
+from smolctl.engine.gbnf import Grammar
+from smolctl.engine.json_schema import PRIMITIVES, literal, rules_of
+from smolctl.errors import InvalidGrammar
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from smolctl.engine.conversation import Tool
-    from smolctl.engine.gbnf import Grammar
     from smolctl.engine.tool_forms import ToolForm
 
 _NO_ARGUMENTS: dict[str, Any] = {"type": "object", "additionalProperties": False}
@@ -21,12 +22,17 @@ def grammar_of_calls(tools: Sequence[Tool], form: ToolForm, *, parallel: bool) -
 
     Raises `InvalidGrammar` for a schema that cannot be followed.
     """
-    calls, schemas = [], {}
+    calls, rules = [], []
     for number, tool in enumerate(tools):
         name = f"arguments{number}"
-        schemas[name] = tool.parameters or _NO_ARGUMENTS
+        try:
+            rules += rules_of(tool.parameters or _NO_ARGUMENTS, name)
+        except InvalidGrammar as error:
+            raise InvalidGrammar(f"the tool {tool.name}: {error.message}") from None
         calls.append(f"{literal(tool.name + form.between)} {name}")
-    call = f"{literal(form.before)} ( {' | '.join(calls)} ) {literal(form.after)}"
     more = f"( {literal(form.separator)} call )*" if parallel else ""
-    root = f"{literal(form.opening)} call {more} {literal(form.closing)}"
-    return grammar_of_rules({"root": root, "call": call}, schemas)
+    head = [
+        f"root ::= {literal(form.opening)} call {more} {literal(form.closing)}",
+        f"call ::= {literal(form.before)} ( {' | '.join(calls)} ) {literal(form.after)}",
+    ]
+    return Grammar("\n".join([*head, *rules]) + PRIMITIVES)

@@ -18,6 +18,9 @@ _REPEATED_SECONDS = 5.0
 class Progress(Protocol):
     """Hears of each layer, from one thread. Sizes are in bytes."""
 
+    def expect(self, size: int) -> None:
+        """All blobs together have `size` bytes; those that are here already are not told of."""
+
     def begin(self, blob: Descriptor, present: int) -> None:
         """`blob` is being fetched; `present` bytes of it were here from an earlier try."""
 
@@ -33,6 +36,9 @@ class Progress(Protocol):
 
 class NoProgress:
     """A `Progress` that keeps quiet."""
+
+    def expect(self, size: int) -> None:
+        """Say nothing."""
 
     def begin(self, blob: Descriptor, present: int) -> None:
         """Say nothing."""

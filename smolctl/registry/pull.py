@@ -73,6 +73,7 @@ def pull(
     if manifest.config.size > document.MAXIMUM_SIZE:
         raise IntegrityError(f"the config is larger than {document.MAXIMUM_SIZE} bytes")
     store.prepare()
+    progress.expect(sum(blob.size for blob in manifest.blobs))
     fetched = 0
     changed = before is None
     for _ in range(_COMMIT_ATTEMPTS):

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from smolctl.engine.conversation import ChatRequest, Message, Tool, ToolCall, ToolChoice
-from smolctl.runner.fields import Fields, InvalidField
+from smolctl.errors import UsageError
+from smolctl.runner.fields import Fields, InvalidField, sentence
 from smolctl.runner.generation_fields import (
     Delivery,
     read_delivery,
@@ -32,8 +33,6 @@ _ROLES = {
 }
 
 _MAXIMUM_TOP_LOGPROBS = 100
-_MAXIMUM_TOOLS = 1024
-_MAXIMUM_NAME = 256
 
 
 @dataclass(frozen=True)
@@ -79,8 +78,6 @@ def parse_chat(document: Mapping[str, Any]) -> ChatCall:
     if not messages:
         request.fail("messages", "is missing or empty")
     tools = tuple(_read_tool(each) for each in request.children("tools"))
-    if len(tools) > _MAXIMUM_TOOLS:
-        request.fail("tools", f"has {len(tools)} tools, at most {_MAXIMUM_TOOLS}")
     chat = ChatRequest(
         messages,
         sampling=read_sampling(request),
@@ -88,7 +85,7 @@ def parse_chat(document: Mapping[str, Any]) -> ChatCall:
         logprobs=_read_logprobs(request),
         grammar=read_grammar(request),
         tools=tools,
-        tool_choice=_read_choice(request, tools),
+        tool_choice=_read_choice(request),
         parallel_tool_calls=request.flag("parallel_tool_calls", default=True),
     )
     return ChatCall(chat, request.text("model"), read_delivery(request))
@@ -148,8 +145,8 @@ def _read_content(message: Fields, *, required: bool) -> str:
 def _read_tool_call(call: Fields) -> ToolCall:
     _check_function(call)
     function = call.required_child("function")
-    name = _read_name(function)
-    return ToolCall(call.text("id") or "", name, function.text("arguments") or "")
+    name, arguments = function.required_text("name"), function.text("arguments") or ""
+    return ToolCall(call.text("id") or "", name, arguments)
 
 
 def _tool_document(tool: Tool) -> dict[str, Any]:
@@ -165,23 +162,21 @@ def _read_tool(tool: Fields) -> Tool:
     _check_function(tool)
     function = tool.required_child("function")
     parameters = function.child("parameters")
-    return Tool(
-        _read_name(function),
-        function.text("description") or "",
-        parameters.document if parameters is not None else {},
-    )
+    try:
+        return Tool(
+            function.required_text("name"),
+            function.text("description") or "",
+            parameters.document if parameters is not None else {},
+        )
+    except InvalidField:
+        raise
+    except UsageError as error:
+        raise InvalidField(tool.param("function"), sentence(error)) from error
 
 
 def _check_function(tool: Fields) -> None:
     if tool.text("type") not in (None, "function"):
         tool.fail("type", "must be function: no other kind of tool is supported")
-
-
-def _read_name(function: Fields) -> str:
-    name = function.required_text("name")
-    if len(name) > _MAXIMUM_NAME:
-        function.fail("name", f"has more than {_MAXIMUM_NAME} letters")
-    return name
 
 
 def _choice_document(choice: ToolChoice) -> Any:
@@ -190,18 +185,13 @@ def _choice_document(choice: ToolChoice) -> Any:
     return {"type": "function", "function": {"name": choice.name}}
 
 
-def _read_choice(request: Fields, tools: tuple[Tool, ...]) -> ToolChoice:
+def _read_choice(request: Fields) -> ToolChoice:
     given = request.get("tool_choice")
     if isinstance(given, dict):
         choice = request.required_child("tool_choice")
         _check_function(choice)
-        name = choice.required_child("function").required_text("name")
-        if name not in {tool.name for tool in tools}:
-            request.fail("tool_choice", f"names {name[:100]!r}, which is not one of the tools")
-        return ToolChoice("required", name)
+        return ToolChoice("required", choice.required_child("function").required_text("name"))
     mode = request.choice("tool_choice", ("auto", "none", "required"))
-    if mode == "required" and not tools:
-        request.fail("tool_choice", "is required, but there are no tools")
     if mode == "none":
         return ToolChoice("none")
     return ToolChoice("required") if mode == "required" else ToolChoice()

@@ -107,7 +107,7 @@ class Endpoint:
         return response
 
     def head(self, method: str, target: str, headers: Mapping[str, str]) -> str:
-        """Return the beginning of a request, up to the number of bytes in its body."""
+        """Return a request's head, up to where the length of its content in bytes goes."""
         lines = [
             f"{method} {self.prefix}{target} HTTP/1.0",
             f"Host: {self.name}",

@@ -16,6 +16,8 @@ from smolctl.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from smolctl.errors import SmolctlError
+
 _MAXIMUM_DEPTH = 200
 """Levels of nesting: a JSON schema of the deepest kind that is followed has fewer."""
 
@@ -163,6 +165,11 @@ class Fields:
         if not isinstance(value, list):
             self.fail(name, "must be a list")
         return value
+
+
+def sentence(error: SmolctlError) -> str:
+    """Return what `error` says, and what to do about it."""
+    return f"{error.message}. {error.hint}" if error.hint else error.message
 
 
 def _refuse_constant(name: str) -> NoReturn:

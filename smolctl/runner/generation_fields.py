@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from smolctl.engine.sampling import Sampling
 from smolctl.errors import UsageError
-from smolctl.runner.fields import InvalidField
+from smolctl.runner.fields import InvalidField, sentence
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -137,8 +137,7 @@ def _followed(param: str, wanted: str | Mapping[str, Any]) -> Grammar:
     try:
         return Grammar(wanted) if isinstance(wanted, str) else grammar_of(wanted)
     except UsageError as error:
-        sentence = f"{error.message}. {error.hint}" if error.hint else error.message
-        raise InvalidField(param, sentence) from error
+        raise InvalidField(param, sentence(error)) from error
 
 
 def read_delivery(request: Fields) -> Delivery:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from smolctl.runner.chat_model import ChatReply
     from smolctl.runner.connection import Endpoint, Response
 
-PATH = "/v1/chat/completions"
+CHAT_PATH = "/v1/chat/completions"
 _DONE = "[DONE]"
 _ATTEMPTS = 3
 
@@ -73,7 +73,7 @@ class RemoteChat:
         for attempt in range(1, _ATTEMPTS + 1):
             last = attempt == _ATTEMPTS or self._start is None
             try:
-                response = self._endpoint.request("POST", PATH, body, headers=self._headers)
+                response = self._endpoint.request("POST", CHAT_PATH, body, headers=self._headers)
             except ConnectionLost as error:
                 if error.begun or last:
                     raise
@@ -90,11 +90,16 @@ class RemoteChat:
 
     def _ended(self, reason: str | None) -> NotRunnable:
         """Return the error for a stream that broke off."""
-        said = crash_in(self._log) if self._log is not None else reason
-        return NotRunnable(
-            f"{self._endpoint} ended in the middle of the answer" + (f": {said}" if said else ""),
-            hint=None if self._log is None else f"Its log is {self._log}",
-        )
+        return broken_off(self._endpoint, self._log, reason)
+
+
+def broken_off(endpoint: Endpoint, log: Path | None, reason: str | None = None) -> NotRunnable:
+    """Return the error for a stream of `endpoint` that broke off, with what `log` says of it."""
+    said = crash_in(log) if log is not None else reason
+    return NotRunnable(
+        f"{endpoint} ended in the middle of the answer" + (f": {said}" if said else ""),
+        hint=None if log is None else f"Its log is {log}",
+    )
 
 
 class _RemoteReply:

@@ -225,11 +225,12 @@ class Store:
 
     @property
     def _index(self) -> Index:
-        with storage_errors(self._index_path):
-            return Index.read(self._index_path)
+        with storage_errors(self.index_path):
+            return Index.read(self.index_path)
 
     @cached_property
-    def _index_path(self) -> Path:
+    def index_path(self) -> Path:
+        """The file that names the models; it is replaced whole with every change."""
         return self.root / "index.json"
 
     @cached_property
@@ -242,7 +243,7 @@ class Store:
             yield self._index
 
     def _write_index(self, index: Index) -> None:
-        replace_file(self._index_path, index.to_bytes())
+        replace_file(self.index_path, index.to_bytes())
 
     def _remove_unreferenced(self, model: StoredModel, index: Index) -> int:
         """Delete the blobs of `model` that nothing in `index` names; returns the bytes freed."""

@@ -15,6 +15,8 @@ TOOLS = frozenset({"get_weather", "add", "now"})
 WEATHER = '{"name": "get_weather", "arguments": {"city": "Paris"}}'
 ADD = '{"name": "add", "arguments": {"a": 1, "b": [2.5, null, {"c": "}"}]}}'
 LLAMA = '{"name": "get_weather", "parameters": {"city": "Paris"}}'
+TAGGED = '{"name": "add", "arguments": {"a": "</tool_call>"}}'
+BROKEN = '<tool_call>{"name": "add", "arguments": {</tool_call>'
 PARIS = ("get_weather", {"city": "Paris"})
 SUM = ("add", {"a": 1, "b": [2.5, None, {"c": "}"}]})
 
@@ -38,19 +40,20 @@ def cut(text, places):
 
 CALLS = {
     "one object": (f"<tool_call>\n{WEATHER}\n</tool_call>", "", [PARIS]),
-    "two tags": (f"<tool_call>{WEATHER}</tool_call>\n<tool_call>{ADD}</tool_call>", "", [PARIS, SUM]),
+    "two tags": (f"<tool_call>{WEATHER}</tool_call>\n<tool_call>{ADD}</tool_call>", "",
+                 [PARIS, SUM]),
     "two objects in a tag": (f"<tool_call>{WEATHER}\n{ADD}</tool_call>", "", [PARIS, SUM]),
     "a list": (f"<tool_call>[{WEATHER}, {ADD}]</tool_call>", "", [PARIS, SUM]),
     "an empty list": ("<tool_call>[]</tool_call>", "", []),
     "no closing tag": (f"<tool_call>{WEATHER}", "", [PARIS]),
     "half a closing tag": (f"<tool_call>{WEATHER}\n</tool_c", "", [PARIS]),
-    "another tag in place of the closing": (f"<tool_call>{WEATHER}<tool_call>{ADD}", "", [PARIS, SUM]),
+    "a tag for a closing one": (f"<tool_call>{WEATHER}<tool_call>{ADD}", "", [PARIS, SUM]),
     "text before and after": (f"Let me see. \n<tool_call>{WEATHER}</tool_call>\n So.",
                               "Let me see. \n\n So.", [PARIS]),
     "text before": (f"Let me see.\n\n<tool_call>{WEATHER}</tool_call>\n", "Let me see.", [PARIS]),
     "text after": (f"\n<tool_call>{WEATHER}</tool_call>\n\nSo.\n", "So.", [PARIS]),
-    "a tag in an argument": ('<tool_call>{"name": "add", "arguments": {"a": "</tool_call>"}}'
-                             "</tool_call>", "", [("add", {"a": "</tool_call>"})]),
+    "a tag in an argument": (f"<tool_call>{TAGGED}</tool_call>", "",
+                             [("add", {"a": "</tool_call>"})]),
     "quotes in an argument": (r'<tool_call>{"name": "add", "arguments": {"a": "\"}\\"}}', "",
                               [("add", {"a": '"}\\'})]),
     "a line's end in an argument": ('<tool_call>{"name": "add", "arguments": {"a": "x\ny"}}', "",
@@ -73,15 +76,12 @@ CALLS = {
     "mistral with blanks": (f"[TOOL_CALLS] [{WEATHER}] ", "", [PARIS]),
     "mistral, one object": (f"[TOOL_CALLS]{WEATHER}", "", [PARIS]),
     "mistral, named": ('[TOOL_CALLS]get_weather[ARGS]{"city": "Paris"}', "", [PARIS]),
-    "mistral, named twice": ('[TOOL_CALLS]get_weather[ARGS]{"city": "Paris"}[TOOL_CALLS]now[ARGS]{}',
-                             "", [PARIS, ("now", {})]),
+    "mistral, named twice": ("[TOOL_CALLS]now[ARGS]{}[TOOL_CALLS]now[ARGS]{}", "",
+                             [("now", {}), ("now", {})]),
     "mistral, named, no token": ('[TOOL_CALLS]get_weather{"city": "Paris"}', "", [PARIS]),
     "mistral, with an ID": ('[TOOL_CALLS]now[CALL_ID]a1b2c3d4e[ARGS]{}', "", [("now", {})]),
     "mistral after text": ('Well [TOOL_CALLS]now[ARGS]{}', "Well", [("now", {})]),
-    "a broken call before a good one": (f'<tool_call>{{"name": "add", "arguments": {{</tool_call>{WEATHER}'
-                                        f"<tool_call>{WEATHER}</tool_call>",
-                                        f'<tool_call>{{"name": "add", "arguments": {{</tool_call>{WEATHER}',
-                                        [PARIS]),
+    "a broken one before": (f"{BROKEN}<tool_call>{WEATHER}</tool_call>", BROKEN, [PARIS]),
     "a tag before a tag": (f"<tool_call><tool_call>{WEATHER}</tool_call>", "<tool_call>", [PARIS]),
 }  # fmt: skip
 
@@ -110,8 +110,8 @@ TEXTS = {
     "cut off": '<tool_call>{"name": "add", "arguments": {"a": "x',
     "cut off, llama": '{"name": "add", "parame',
     "brackets crossed": '<tool_call>{"name": "add", "arguments": [}]</tool_call>',
-    "nested without end": '<tool_call>{"name": "add", "arguments": ' + '{"a":' * 100_000,
-    "nested lists": "<tool_call>" + "[" * 100_000,
+    "nested without end": '<tool_call>{"name": "add", "arguments": ' + '{"a":' * 1000,
+    "nested lists": "<tool_call>" + "[" * 1000,
     "python code": "<|python_tag|>print(1)",
     "words after mistral's": "[TOOL_CALLS] I would call " + "x" * 300 + "{}",
     "only mistral's": "[TOOL_CALLS]",
@@ -154,13 +154,13 @@ def test_the_cuts_do_not_matter(text, places):
 
 
 @given(FORMED)
-def test_nothing_but_calls_and_blanks_is_lost(text):
+def test_nothing_but_calls_and_blanks_is_lost_and_nothing_moves(text):
     content, calls = read(text)
 
     if not calls and "[]" not in "".join(text.split()):
         assert content == text
-    for letter in "".join(content.split()):
-        assert letter in text
+    left = iter(text)
+    assert all(letter in left for letter in content if not letter.isspace())
 
 
 def test_text_is_passed_on_as_it_comes():

@@ -36,6 +36,10 @@ class Notes:
         self.counted: dict[str, int] = {}
         self.ended: list[str] = []
         self.notices: list[str] = []
+        self.expected: int | None = None
+
+    def expect(self, size: int) -> None:
+        self.expected = size
 
     def begin(self, blob: Descriptor, present: int) -> None:
         self.begun[str(blob.digest)] = present

@@ -5,11 +5,7 @@ from __future__ import annotations
 HERMES = """\
 {%- if tools %}
 <|im_start|>system
-<tools>
-{%- for tool in tools %}
-{{ tool | tojson }}
-{%- endfor %}
-</tools><|im_end|>
+<tools>{% for tool in tools %}{{ tool | tojson }}{% endfor %}</tools><|im_end|>
 {% endif %}
 {%- for m in messages %}
 {%- if m.role == 'tool' %}
@@ -19,8 +15,8 @@ HERMES = """\
 <|im_start|>{{ m.role }}
 {{ m.content if m.content }}
 {%- for call in m.tool_calls or [] %}
-<tool_call>{"name": "{{ call.function.name }}", "arguments": {{ call.function.arguments | tojson }}}
-{%- set last = loop.last %}</tool_call>
+{%- set f = call.function %}
+<tool_call>{"name": "{{ f.name }}", "arguments": {{ f.arguments | tojson }}}</tool_call>
 {%- endfor %}<|im_end|>
 {% endif %}
 {%- endfor %}
@@ -46,7 +42,7 @@ LLAMA3 = """\
 [ipython]{{ m.content | tojson }}<|eot_id|>
 {%- else %}
 [{{ m.role }}]
-{%- if tools and loop.last %}{% for tool in tools %}{{ tool | tojson(indent=4) }}{% endfor %}{% endif %}
+{%- for tool in tools or [] if loop.last %}{{ tool | tojson(indent=4) }}{% endfor %}
 {{- m.content | trim }}<|eot_id|>
 {%- endif %}
 {%- endfor %}

@@ -12,6 +12,7 @@ from starlette.routing import Route
 from smolctl.errors import SmolctlError
 from smolctl.runner.api.chat_completions import chat_completions
 from smolctl.runner.api.completions import completions
+from smolctl.runner.api.embeddings import embeddings
 from smolctl.runner.api.exchange import CLIENT_GONE, Exchange
 from smolctl.runner.api.failure import Failure, failure_of
 from smolctl.runner.api.metrics import CONTENT_TYPE
@@ -55,6 +56,7 @@ def api_app(model: LoadedModel, activity: Activity) -> Starlette:
 _ANSWERS: dict[str, Callable[[Exchange, Service], Awaitable[None]]] = {
     "/chat/completions": chat_completions,
     "/completions": completions,
+    "/embeddings": embeddings,
 }
 """What uses the model."""
 
@@ -100,7 +102,8 @@ class _Pages:
 
     async def metrics(self, request: Request) -> Response:
         del request
-        return Response(self._service.metrics.text(), headers={"content-type": CONTENT_TYPE})
+        text = self._service.metrics.text(self._service.model.engine.state)
+        return Response(text, headers={"content-type": CONTENT_TYPE})
 
     async def models(self, request: Request) -> Response:
         del request

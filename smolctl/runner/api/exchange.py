@@ -44,6 +44,7 @@ class Exchange:
         self._receive = receive
         self._send = send
         self._streams = False
+        self._heard_out = False
         self._watcher: asyncio.Task[None] | None = None
         self._when_gone: Callable[[], object] | None = None
 
@@ -53,7 +54,7 @@ class Exchange:
         found = (value for key, value in self._headers if key == wanted)
         return next((value.decode("latin-1") for value in found), None)
 
-    async def body(self, when_gone: Callable[[], object]) -> bytes:
+    async def body(self, when_gone: Callable[[], object] | None = None) -> bytes:
         """Return the request's body; `when_gone` is called if the client hangs up afterwards.
 
         Raises `BodyTooLarge` for more than `MAXIMUM_BODY` bytes.
@@ -65,7 +66,8 @@ class Exchange:
             message = await self._receive()
             if message["type"] == "http.disconnect":
                 self.gone = True
-                when_gone()
+                if when_gone is not None:
+                    when_gone()
                 return b""
             chunk = message.get("body", b"")
             more = message.get("more_body", False)
@@ -78,6 +80,7 @@ class Exchange:
                 chunks.append(chunk)
             else:
                 chunks.clear()
+        self._heard_out = True
         self._when_gone = when_gone
         self._watcher = asyncio.create_task(self._watch())
         return b"".join(chunks)
@@ -90,6 +93,8 @@ class Exchange:
         headers = [_JSON, (b"content-length", str(len(content)).encode())]
         if retry_after is not None:
             headers.append((b"retry-after", str(retry_after).encode()))
+        if not self._heard_out:  # or the server would go on reading
+            headers.append((b"connection", b"close"))
         await self._start(status, headers)
         await self._send({"type": "http.response.body", "body": content})
 

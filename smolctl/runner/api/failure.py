@@ -14,7 +14,7 @@ from smolctl.errors import (
     SmolctlError,
     UsageError,
 )
-from smolctl.runner.fields import InvalidField
+from smolctl.runner.fields import InvalidField, sentence
 
 _log = logging.getLogger("smolctl.api")
 
@@ -54,7 +54,7 @@ def failure_of(error: Exception) -> Failure:
     if not isinstance(error, SmolctlError):
         _log.error("a request failed because of a bug", exc_info=error)
         return Failure(500, "smolctl has a bug; its log says more", "server_error")
-    message = f"{error.message}. {error.hint}" if error.hint else error.message
+    message = sentence(error)
     if isinstance(error, BodyTooLarge):
         return Failure(413, message, code="request_too_large")
     if isinstance(error, ModelNotFound):

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from smolctl.engine.generation import Generation
+    from smolctl.engine.scheduler import EngineState
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -49,8 +50,8 @@ class Metrics:
             self._first_token.observe(timings.first_token)
             self._queued.observe(timings.queued)
 
-    def text(self) -> str:
-        """Return everything."""
+    def text(self, state: EngineState) -> str:
+        """Return everything, with what the engine does just now."""
         lines: list[str] = []
         lines += _head("requests_total", "counter", "Requests that are over, by route and status.")
         for (route, status), count in sorted(self._requests.items()):
@@ -63,6 +64,14 @@ class Metrics:
             ("generation_seconds_total", self._generation_seconds, "Seconds of generation."),
         ):
             lines += [*_head(name, "counter", meaning), f"smolctl_{name} {value}"]
+        for name, value, meaning in (
+            ("sequences", state.sequences, "Replies that can be generated side by side."),
+            ("requests_generating", state.generating, "Replies under way."),
+            ("requests_waiting", state.waiting, "Requests that wait for a sequence."),
+            ("kv_tokens", state.kv_tokens, "Tokens in the KV cache, those kept for later too."),
+            ("kv_capacity_tokens", state.kv_capacity, "Tokens that the KV cache has room for."),
+        ):
+            lines += [*_head(name, "gauge", meaning), f"smolctl_{name} {value}"]
         lines += self._first_token.lines(
             "time_to_first_token_seconds", "From a request to its first token."
         )

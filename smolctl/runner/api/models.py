@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from smolctl.errors import ModelNotFound
 from smolctl.model.units import format_count, format_size
-from smolctl.runner.api.service import means
+from smolctl.runner.api.service import listed_name, means
 
 if TYPE_CHECKING:
     from smolctl.runner.api.service import Service
@@ -38,7 +38,7 @@ def model_document(service: Service) -> dict[str, Any]:
         "size": format_size(source.weights_bytes),
     }
     return {
-        "id": source.names[0] if source.names else source.name,
+        "id": listed_name(source),
         "object": "model",
         "created": source.created,
         "owned_by": "smolctl",

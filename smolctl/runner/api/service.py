@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from smolctl.errors import InvalidReference, ModelNotFound
+from smolctl.errors import InvalidReference, ModelNotFound, UsageError
 from smolctl.model.reference import ModelId, Reference
 from smolctl.runner.api.metrics import Metrics
 from smolctl.runner.api.replies import Replies
@@ -61,6 +61,11 @@ class Service:
 
     def check_generates(self) -> None:
         """Raise `UsageError` when the model is for embeddings alone."""
+        if not self.model.engine.generates:
+            raise UsageError(
+                f"{self.source.name} is for embeddings and generates no text",
+                hint="Ask /v1/embeddings, or another model.",
+            )
 
 
 def means(source: ModelSource, name: str) -> bool:
@@ -78,6 +83,13 @@ def means(source: ModelSource, name: str) -> bool:
     if wanted.digest is not None:
         return wanted.name in {reference.name for reference in known}
     return wanted in known
+
+
+def listed_name(source: ModelSource) -> str:
+    """Return what `source` is called in a list: the name it was asked for as, in full."""
+    wanted = _parsed(source.name)
+    same = (name for name in source.names if _parsed(name) == wanted)
+    return next(same, source.names[0] if source.names else source.name)
 
 
 def _parsed(name: str) -> Reference | None:

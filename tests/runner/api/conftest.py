@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from smolctl.store.store import Store
 
 MODEL = "demo/smolctl-demo"
-OPTIONS = EngineOptions(sequences=4, context_size=512, queue=16)
+OPTIONS = EngineOptions(sequences=4, context_size=512, queue=16, threads=1)
 
 
 @pytest.fixture(scope="package")

@@ -1,0 +1,1 @@
+"""The gateway: one address over TCP for all models, each answered by its own worker."""

@@ -1,0 +1,74 @@
+"""The workers that the gateway has answer its requests."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from smolctl.runner.address import WorkerFolder
+from smolctl.runner.source import model_source
+from smolctl.runner.worker_status import expected
+from smolctl.runner.workers import end, obtain_worker, running_workers, survey, unload
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from smolctl.engine.options import EngineOptions
+    from smolctl.runner.worker_status import Worker
+    from smolctl.settings import Settings
+    from smolctl.store.store import Store, StoredModel
+
+
+@dataclass(frozen=True)
+class Workers:
+    """Finds, starts and ends workers for the models of `store`. It all blocks: use it in threads.
+
+    `options`, `named` and `keep_alive` are what `obtain_worker` takes; `tell` hears of starts that
+    take long, and `debug` has llama.cpp's log in theirs.
+    """
+
+    store: Store
+    settings: Settings
+    options: EngineOptions
+    named: frozenset[str]
+    keep_alive: float | None
+    tell: Callable[[str], object]
+    debug: bool = False
+
+    @cached_property
+    def expectation(self) -> str:
+        """What requests say of the worker that they are meant for."""
+        return json.dumps(expected(self.options, self.named).as_json())
+
+    def obtain(self, model: StoredModel, name: str) -> Path:
+        """Return the socket of the worker of `model`, started if need be. Raises `SmolctlError`."""
+        worker = obtain_worker(
+            model_source(self.store, model, name),
+            self.options,
+            named=self.named,
+            settings=self.settings,
+            keep_alive=self.keep_alive,
+            tell=self.tell,
+            debug=self.debug,
+            on_long=lambda: self.tell(f"{name} is being loaded."),
+        )
+        return worker.socket
+
+    def running(self) -> Sequence[Worker]:
+        """Return the workers that run."""
+        return running_workers(self.settings)
+
+    def unload(self, model_ids: Sequence[str] | None) -> int:
+        """Have the workers of these models end, or with None all; return how many there were.
+
+        Of all, those that do not answer are ended by force. Raises `NotRunnable` when one stays.
+        """
+        workers, stuck = survey(WorkerFolder.of(self.settings))
+        wanted = [worker for worker in workers if model_ids is None or worker.id in model_ids]
+        for worker in wanted:
+            unload(worker)
+        ended = [end(socket) for socket in stuck] if model_ids is None else []
+        return len(wanted) + sum(ended)
