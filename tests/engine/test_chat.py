@@ -12,6 +12,7 @@ from smolctl.engine.chat import ReplyReader, prepare
 from smolctl.engine.chat_template import CHATML, ChatTemplate
 from smolctl.engine.conversation import ChatRequest, Message, Tool, ToolChoice
 from smolctl.engine.generation import Piece, TokenScore
+from smolctl.engine.json_schema import JSON_OBJECT
 from smolctl.engine.tool_reader import ToolCallReader
 
 CALL = '<tool_call>{"name": "now", "arguments": {"zone": "UTC"}}</tool_call>'
@@ -83,7 +84,14 @@ def of(chat, source=CHATML):
     return prepare(chat, ChatTemplate(source), Letters())
 
 
-@pytest.mark.parametrize("more", [{}, {"tools": (Tool("now"),), "tool_choice": ToolChoice("none")}])
+@pytest.mark.parametrize(
+    "more",
+    [
+        {},
+        {"tools": (Tool("now"),), "tool_choice": ToolChoice("none")},
+        {"tools": (Tool("now"),), "grammar": JSON_OBJECT},
+    ],
+)
 def test_without_tools_to_call_a_call_is_text(more):
     prepared = of(ChatRequest((Message("user", "?"),), **more))
     text = '{"name": "now", "parameters": {}}' + CALL
