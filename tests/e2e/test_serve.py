@@ -141,6 +141,11 @@ class TestOpenAIsClient:
         assert call.type == "function"
         assert (call.function.name, call.function.arguments) == ("weather", "{}")
 
+    def test_gets_a_completion(self, served: Served) -> None:
+        reply = served.client().completions.create(model=MODEL, prompt="The", max_tokens=3)
+        assert reply.usage is not None
+        assert reply.usage.completion_tokens == 3
+
     def test_sees_the_models(self, served: Served) -> None:
         names = [model.id for model in served.client().models.list()]
         assert f"{MODEL}:latest" in names
@@ -228,6 +233,27 @@ def test_models_are_pulled_run_and_removed(
     assert served.http.get("/models").json() == []
     assert served.http.get("/engines/ps").json() == []
     until(lambda: not os.path.exists(f"/proc/{pid}"), "the worker is still there")  # noqa: PTH110
+
+
+def test_run_finds_its_models_behind_it(own: Callable[..., Served]) -> None:
+    served = own(SMOLCTL_API_KEY="s3cret")
+    served.smolctl.environment["SMOLCTL_HOST"] = served.url
+
+    done = served.smolctl("model", "run", MODEL, QUESTION, "--temperature", "0", expect=0)
+
+    assert done.stdout == f"{ANSWER}\n"
+    del served.smolctl.environment["SMOLCTL_API_KEY"]
+    served.smolctl("model", "run", MODEL, QUESTION, expect=4)
+
+
+def test_models_stay_as_long_as_it_says(own: Callable[..., Served]) -> None:
+    served = own("--keep-alive", "-1")
+    served.smolctl("model", "run", MODEL, QUESTION, "--keep-alive", "1m", expect=0)
+    assert served.worker()["expires_at"] is not None
+
+    served.client().chat.completions.create(model=MODEL, messages=ASKED)
+
+    assert served.worker()["expires_at"] is None
 
 
 class TestWhoMay:

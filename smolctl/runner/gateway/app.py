@@ -55,9 +55,7 @@ def gateway_app(
         Route("/engines/ps", manage.running),
         Route("/engines/status", manage.status),
     ]
-    forwarding = {
-        each: Forwarding(each, router, metrics, workers.expectation) for each in OPERATIONS
-    }
+    forwarding = {each: Forwarding(each, router, metrics, workers.headers) for each in OPERATIONS}
     for prefix in PREFIXES:
         routes += [
             *(Route(f"{prefix}/{each}", forwarding[each], methods=["POST"]) for each in OPERATIONS),
