@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from smolctl.engine.engine import EngineState
     from smolctl.engine.generation import Generation
+    from smolctl.engine.scheduler import EngineState
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
