@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
     from smolctl.registry.access import RegistryAccess
-    from smolctl.runner.gateway.guard import Policy
+    from smolctl.runner.gateway.policy import Policy
     from smolctl.runner.gateway.workers import Workers
     from smolctl.store.store import Store
 
