@@ -146,6 +146,11 @@ class TestOpenAIsClient:
         )
         assert reply.choices[0].text == "hello"
 
+    def test_gets_embeddings(self, served: Served) -> None:
+        reply = served.client().embeddings.create(model=MODEL, input=["one", "two"])
+        assert [item.index for item in reply.data] == [0, 1]
+        assert sum(value**2 for value in reply.data[0].embedding) == pytest.approx(1, rel=1e-3)
+
     def test_sees_the_models(self, served: Served) -> None:
         names = [model.id for model in served.client().models.list()]
         assert f"{MODEL}:latest" in names
