@@ -164,7 +164,7 @@ class Scheduler:
         try:
             rows = self._context.decode([chunk for _, chunk in step])
         except CacheFull as error:
-            if not self._make_room():
+            if not (self._shared_cache and self._make_room()):
                 self._give_up(step, error)
             return
         except NotRunnable as error:
