@@ -21,12 +21,22 @@ LAYERS = {
     "engine": {"engine", "model"},
     "runner": {"runner", "registry", "configuration", "engine", "store", "model"},
     "demo": {"demo", "engine", "store", "model"},
-    "cli": {"cli", "demo", "runner", "registry", "configuration", "engine", "store", "model"},
+    "cli": {
+        "cli",
+        "quick",
+        "demo",
+        "runner",
+        "registry",
+        "configuration",
+        "engine",
+        "store",
+        "model",
+    },
 }
 ONLY_CLI = {"rich", "typer"}
 LAST_RESORT = {
     "cli/boundary.py",
-    "engine/engine.py",
+    "engine/scheduler.py",
     "registry/transfer.py",
     "runner/api/app.py",
     "runner/gateway/threads.py",

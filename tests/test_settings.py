@@ -1,5 +1,7 @@
+import os
 from pathlib import Path
 
+import platformdirs
 import pytest
 
 from smolctl.errors import UsageError
@@ -68,3 +70,46 @@ def test_a_relative_home_does_not_move_with_the_working_folder():
 def test_a_flag_that_is_neither_yes_nor_no_is_an_error():
     with pytest.raises(UsageError, match="SMOLCTL_OFFLINE"):
         Settings.from_environment({"SMOLCTL_OFFLINE": "maybe"})
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("5m", 300), ("90s", 90), ("1h30m", 5400), ("1.5h", 5400), ("500ms", 0.5), ("0", 0),
+     ("300", 300), ("2.5", 2.5), ("-1", -1), ("-5m", -1), ("1000000h", -1), ("0s", 0)],
+)  # fmt: skip
+def test_a_keep_alive_is_a_duration_as_go_writes_it(text, seconds):
+    settings = Settings.from_environment({"SMOLCTL_KEEP_ALIVE": text})
+    assert settings.keep_alive == seconds
+
+
+@pytest.mark.parametrize(
+    "text", ["soon", "5 m", "m", "5d", "1h-5m", "\u0665m", "inf", "nan", "--1"]
+)
+def test_what_is_no_duration_is_an_error(text):
+    with pytest.raises(UsageError, match="SMOLCTL_KEEP_ALIVE"):
+        Settings.from_environment({"SMOLCTL_KEEP_ALIVE": text})
+
+
+def test_sockets_are_where_the_system_has_them_for_the_user(tmp_path):
+    def runtime(**environment):
+        return Settings.from_environment(environment).runtime
+
+    assert runtime(XDG_RUNTIME_DIR=str(tmp_path)) == tmp_path / "smolctl"
+    fallback = runtime(XDG_RUNTIME_DIR=str(tmp_path / "missing"))
+    assert fallback == runtime()
+    if not Path(f"/run/user/{os.getuid()}").exists():
+        assert fallback == Path(f"/tmp/smolctl-{os.getuid()}")
+        assert runtime(TMPDIR="/var/tmp") == Path(f"/var/tmp/smolctl-{os.getuid()}")
+        assert runtime(TMPDIR="/long" * 20) == fallback
+
+
+def test_logs_are_with_the_users_state():
+    assert Settings.from_environment({"XDG_STATE_HOME": "/s"}).state == Path("/s/smolctl")
+    assert Settings.from_environment({}).state == platformdirs.user_state_path("smolctl", False)
+
+
+def test_a_gateway_and_its_key():
+    settings = Settings.from_environment({"SMOLCTL_HOST": "x:1", "SMOLCTL_API_KEY": "s3cret"})
+    assert (settings.host, settings.api_key) == ("x:1", "s3cret")
+    assert "s3cret" not in repr(settings)
+    assert Settings.from_environment({"SMOLCTL_HOST": ""}).host is None

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, NoReturn
 
+from smolctl import quick
 from smolctl.engine.options import EngineOptions
 from smolctl.errors import NotRunnable, UsageError
-from smolctl.quick import Note, state_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,14 +49,15 @@ def open_chat(invocation: Invocation, wanted: Wanted, *, load: bool) -> Iterator
     elif host is not None:
         yield _behind(host, invocation, wanted)
     else:
-        yield _with_worker(invocation, wanted, load=load)
+        with _with_worker(invocation, wanted, load=load) as model:
+            yield model
 
 
-def _with_worker(invocation: Invocation, wanted: Wanted, *, load: bool) -> ChatModel:
-    """Return the model of a worker, which is started when it is needed.
+@contextmanager
+def _with_worker(invocation: Invocation, wanted: Wanted, *, load: bool) -> Iterator[ChatModel]:
+    """Find the model's worker, which is started when it is needed.
 
-    With a worker that is running, as little is imported as can be: a script that asks ten thousand
-    questions waits for that ten thousand times.
+    What it takes to ask it is noted for the next one who does.
     """
     from smolctl.cli.source import find_source
     from smolctl.runner.address import WorkerFolder
@@ -64,7 +65,7 @@ def _with_worker(invocation: Invocation, wanted: Wanted, *, load: bool) -> ChatM
     from smolctl.runner.remote_chat import CHAT_PATH, RemoteChat
 
     index = str(invocation.store.index_path)
-    before = state_of(index)
+    before = quick.state_of(index)
     source = find_source(invocation, wanted.model, wanted.pull)
     folder = WorkerFolder.of(invocation.settings)
     folder.check()
@@ -72,18 +73,15 @@ def _with_worker(invocation: Invocation, wanted: Wanted, *, load: bool) -> ChatM
     start = partial(_start, invocation, wanted, source)
     endpoint = Endpoint(address.socket)
     headers = _headers(wanted, source, invocation.settings.keep_alive)
-    if before is not None and not wanted.named and wanted.keep_alive is None:
-        head = endpoint.head("POST", CHAT_PATH, headers)
-        note = Note(index, before, str(address.socket), str(address.log), head)
-        note.write(str(folder.base), wanted.model, os.environ)
-    return RemoteChat(
-        source.name,
-        endpoint,
-        headers,
-        context_size=start().context_size if load else None,
-        start=start,
-        log=address.log,
+    size = start().context_size if load else None
+    yield RemoteChat(
+        source.name, endpoint, headers, context_size=size, start=start, log=address.log
     )
+    # A flag belongs to this call alone, and a file has no name that an index gives it.
+    if before is not None and source.names and not wanted.named and wanted.keep_alive is None:
+        head = endpoint.head("POST", CHAT_PATH, headers)
+        note = quick.Note(index, before, str(address.socket), str(address.log), head)
+        note.write(str(folder.base), wanted.model, os.environ)
 
 
 def _headers(wanted: Wanted, source: ModelSource, default: float | None) -> dict[str, str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 import time
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -17,10 +17,11 @@ from jinja2 import Template, TemplateError, meta, nodes
 
 from smolctl.engine.template_bounds import Unbounded, checked
 from smolctl.engine.template_messages import (
+    OTHER_TOOL,
     MessageStyle,
     find_style,
-    milder,
     plain_messages,
+    without_system,
 )
 from smolctl.engine.template_sandbox import Refused, Sandbox
 from smolctl.errors import NotRunnable
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from smolctl.engine.conversation import Message
 
 _DEADLINE_SECONDS = 5.0
+_ENDLESS = "the model's chat template does not come to an end"
 _TOOLS = frozenset({"tools", "xml_tools"})
 """The variables in which templates look for tools."""
 
@@ -62,36 +64,29 @@ class ChatTemplate:
         """Return the conversation as the model's text, ready for the reply to follow.
 
         `tools` are in OpenAI's form. A template that refuses a system message gets it as the
-        beginning of the first user message instead, and one that refuses several calls in a
-        message gets them one by one. Raises `NotRunnable` for a template that is broken, refuses
-        the conversation, or exceeds its bounds, and `UsageError` for a call whose arguments are
-        no JSON object.
+        beginning of the first user message instead. Raises `NotRunnable` for a template that is
+        broken, refuses the conversation, or exceeds its bounds, and `UsageError` for a call whose
+        arguments are no JSON object.
         """
         listed = [dict(tool) for tool in tools] if tools else None
-        names = {
-            "bos_token": bos_token,
-            "eos_token": eos_token,
-            "tools": listed,
-            "xml_tools": listed,  # what SmolLM3's calls those that are called in JSON
-            "add_generation_prompt": add_generation_prompt,
-        }
+        names = self._names(
+            bos_token, eos_token, listed, add_generation_prompt=add_generation_prompt
+        )
         called = any(message.tool_calls for message in messages)
         style = (self.call_style if called else None) or MessageStyle()
         try:
             return self._render(messages, style, names)
         except Refused:
-            for variant in milder(messages):
-                with suppress(Refused):
-                    return self._render(variant, style, names)
-            raise
+            merged = without_system(messages)
+            if merged is None:
+                raise
+            return self._render(merged, style, names)
 
     @cached_property
     def knows_tools(self) -> bool:
         """Whether the template tells the model of tools. Raises `NotRunnable` for a broken one."""
-        try:
+        with _compiling():
             return not _TOOLS.isdisjoint(meta.find_undeclared_variables(self._tree))
-        except TemplateError as error:
-            raise self._broken(error) from error
 
     @cached_property
     def knows_results(self) -> bool:
@@ -101,22 +96,41 @@ class ChatTemplate:
     @cached_property
     def call_style(self) -> MessageStyle | None:
         """How the template wants messages with tool calls; None when it does not render them."""
-        names = {"bos_token": "", "eos_token": "", "tools": None, "add_generation_prompt": True}
+        tools = [OTHER_TOOL.document()] if self.knows_tools else None
+        names = self._names("", "", tools, add_generation_prompt=True)
         return find_style(lambda messages, style: self._render(messages, style, names))
+
+    @staticmethod
+    def _names(
+        bos_token: str,
+        eos_token: str,
+        tools: list[dict[str, Any]] | None,
+        *,
+        add_generation_prompt: bool,
+    ) -> dict[str, Any]:
+        """Return what a template finds beside the messages."""
+        return {
+            "bos_token": bos_token,
+            "eos_token": eos_token,
+            "tools": tools,
+            "xml_tools": tools,  # what SmolLM3's calls those that are called in JSON
+            "add_generation_prompt": add_generation_prompt,
+        }
 
     def _render(
         self, messages: Sequence[Message], style: MessageStyle, names: Mapping[str, Any]
     ) -> str:
         plain = plain_messages(messages, style)
+        template = self._compiled
         pieces: list[str] = []
         length = 0
         try:
             with _deadline(_DEADLINE_SECONDS):
-                for piece in self._compiled.generate(messages=plain, **names):
+                for piece in template.generate(messages=plain, **names):
                     pieces.append(piece)
                     length = checked(length + len(piece))
         except Unbounded:
-            raise NotRunnable("the model's chat template does not come to an end") from None
+            raise NotRunnable(_ENDLESS) from None
         except (
             TemplateError,
             ArithmeticError,
@@ -134,27 +148,13 @@ class ChatTemplate:
 
     @cached_property
     def _tree(self) -> nodes.Template:
-        try:
+        with _compiling():
             return Sandbox().parse(self.source)
-        except TemplateError as error:
-            raise self._broken(error) from error
-        except RecursionError as error:
-            raise NotRunnable("the model's chat template is nested too deeply") from error
 
     @cached_property
     def _compiled(self) -> Template:
-        try:
+        with _compiling():
             return Sandbox().from_string(self.source)
-        except TemplateError as error:
-            raise self._broken(error) from error
-        except RecursionError as error:
-            raise NotRunnable("the model's chat template is nested too deeply") from error
-
-    @staticmethod
-    def _broken(error: TemplateError) -> NotRunnable:
-        line = getattr(error, "lineno", None)
-        where = f"line {line}: " if line else ""
-        return NotRunnable(f"the model's chat template is broken: {where}{error}")
 
 
 def find_template(layer: str | None, gguf: str | None) -> ChatTemplate:
@@ -163,11 +163,32 @@ def find_template(layer: str | None, gguf: str | None) -> ChatTemplate:
 
 
 @contextmanager
-def _deadline(seconds: float) -> Iterator[None]:
+def _compiling() -> Iterator[None]:
+    """Raise `NotRunnable` where compiling in the block fails, or does not come to an end.
+
+    Jinja2 computes constant expressions, filters among them, when it compiles them.
+    """
+    try:
+        with _deadline(_DEADLINE_SECONDS, each_line=False):
+            yield
+    except Unbounded:
+        raise NotRunnable(_ENDLESS) from None
+    except TemplateError as error:
+        line = getattr(error, "lineno", None)
+        where = f"line {line}: " if line else ""
+        raise NotRunnable(f"the model's chat template is broken: {where}{error}") from error
+    except RecursionError as error:
+        raise NotRunnable("the model's chat template is nested too deeply") from error
+
+
+@contextmanager
+def _deadline(seconds: float, *, each_line: bool = True) -> Iterator[None]:
     """Raise `Unbounded` in the block after `seconds`, wherever it loops.
 
     Works in any thread, unlike an alarm: Python calls a trace function for each line of the
     compiled template. Rendering takes a millisecond, so what tracing costs does not matter.
+    Without `each_line` it looks only where a function is called, which is enough for a compiler,
+    and takes half the time.
     """
     end = time.monotonic() + seconds
 
@@ -175,7 +196,7 @@ def _deadline(seconds: float) -> Iterator[None]:
         del frame, event, argument
         if time.monotonic() > end:
             raise Unbounded
-        return trace
+        return trace if each_line else None
 
     before = sys.gettrace()
     sys.settrace(trace)

@@ -11,7 +11,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from smolctl.engine import log
-from smolctl.engine.vocabulary import Vocabulary
 from smolctl.errors import NotRunnable
 
 if TYPE_CHECKING:
@@ -19,6 +18,8 @@ if TYPE_CHECKING:
 
     import numpy as np
     import numpy.typing as npt
+
+    from smolctl.engine.weights import Weights
 
 _NO_SLOT = 1  # llama_decode: the KV cache has no room for the batch
 
@@ -34,26 +35,23 @@ class Chunk:
 
 
 class Context:
-    """A loaded model and its context. Close it after use."""
+    """A context of a loaded model. Close it after use, before its weights."""
 
-    def __init__(self, lib: Any, model: Any, handle: Any) -> None:
-        self._lib = lib
-        self._model = model
+    def __init__(self, weights: Weights, handle: Any) -> None:
+        self._lib = lib = weights.lib
+        self._weights = weights
         self.handle = handle
-        self.vocabulary = Vocabulary(lib, model)
         # The batch of a small context is smaller than asked for, and a larger one ends the process.
         self.batch_tokens = int(lib.llama_n_batch(handle))
         self._memory = lib.llama_get_memory(handle)
         self._batch = lib.llama_batch_init(self.batch_tokens, 0, 1)
 
     def close(self) -> None:
-        """Free the context and the model."""
+        """Free the context."""
         if self.handle is not None:
-            self.vocabulary.close()
             self._lib.llama_batch_free(self._batch)
             self._lib.llama_free(self.handle)
-            self._lib.llama_model_free(self._model)
-            self.handle = self._model = None
+            self.handle = None
 
     @cached_property
     def size(self) -> int:
@@ -65,19 +63,21 @@ class Context:
         """How many sequences the context has."""
         return int(self._lib.llama_n_seq_max(self.handle))
 
+    @property
+    def has_memory(self) -> bool:
+        """Whether it keeps what was decoded; that of an encoder (BERT) does not."""
+        return bool(self._memory)
+
     @cached_property
     def can_copy(self) -> bool:
-        """Whether a sequence may begin with a copy of a part of another.
+        """Whether a sequence may begin with a copy of a part of another."""
+        return not self._weights.has_state
 
-        A recurrent model's state is that of the whole sequence; there is no part of it.
-        """
-        recurrent = self._lib.llama_model_is_recurrent(self._model)
-        return not recurrent and not self._lib.llama_model_is_hybrid(self._model)
-
-    def decode(self, chunks: Sequence[Chunk]) -> list[int]:
+    def decode(self, chunks: Sequence[Chunk], *, embed: bool = False) -> list[int]:
         """Run the model over `chunks`, at most `batch_tokens` in all (`llama_decode`).
 
-        Returns the row of each chunk's last token, by which its logits are found. Raises
+        Returns the row of each chunk's last token, by which its logits are found. With `embed`,
+        in a context made for embeddings, every token is one of the `embeddings`. Raises
         `NotRunnable` when llama.cpp cannot do it; what the sequences hold is then not known.
         """
         batch = self._batch
@@ -89,9 +89,9 @@ class Context:
                 batch.pos[row] = position
                 batch.n_seq_id[row] = 1
                 batch.seq_id[row][0] = chunk.sequence
-                batch.logits[row] = 0
+                batch.logits[row] = embed
                 row += 1
-            batch.logits[row - 1] = chunk.wants_logits
+            batch.logits[row - 1] = embed or chunk.wants_logits
             rows.append(row - 1)
         batch.n_tokens = row
         log.forget_complaints()
@@ -106,8 +106,20 @@ class Context:
         import numpy as np
 
         pointer = self._lib.llama_get_logits_ith(self.handle, row)
-        size = self.vocabulary.size
+        size = self._weights.vocabulary.size
         found: npt.NDArray[np.float32] = np.ctypeslib.as_array(pointer, (size,))
+        return found
+
+    def embeddings(self) -> npt.NDArray[np.float32]:
+        """Return the embedding of each token of the last batch, which was decoded with `embed`.
+
+        It is a view, good until the next `decode` (`llama_get_embeddings`).
+        """
+        import numpy as np
+
+        pointer = self._lib.llama_get_embeddings(self.handle)
+        shape = (self._batch.n_tokens, self._weights.embedding_length)
+        found: npt.NDArray[np.float32] = np.ctypeslib.as_array(pointer, shape)
         return found
 
     def cut(self, sequence: int, length: int) -> bool:
@@ -129,3 +141,8 @@ class Context:
         self._lib.llama_memory_seq_rm(self._memory, target, -1, -1)
         self._lib.llama_memory_seq_cp(self._memory, source, target, -1, -1)
         self._lib.llama_memory_seq_rm(self._memory, target, length, -1)
+
+    def clear(self) -> None:
+        """Drop what all sequences hold."""
+        if self._memory:
+            self._lib.llama_memory_clear(self._memory, False)

@@ -1,26 +1,15 @@
-"""The engine: one model, several replies side by side, each with a sequence of one context.
-
-One thread owns the context. In each step it decodes one batch, made of one token for every reply
-under way and as much of the waiting prompts as fits, and hands every new piece of text to the
-thread that waits for it. A request that comes joins at the next step; one that was cancelled
-leaves at the next step.
-"""
+"""The engine: one loaded model, asked from any thread for replies and for embeddings."""
 
 from __future__ import annotations
 
-import itertools
-from collections import deque
-from dataclasses import dataclass
-from threading import Condition, Thread
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-from smolctl.engine.batch import compose
-from smolctl.engine.loading import open_context
+from smolctl.engine.embedding import Embedder
+from smolctl.engine.loading import load_weights, open_context
 from smolctl.engine.options import EngineOptions
-from smolctl.engine.reply import Reply
-from smolctl.engine.sampling import Sampler
-from smolctl.engine.slots import Slot, choose
-from smolctl.errors import EngineBusy, NotRunnable, PromptTooLong, SmolctlError, UsageError
+from smolctl.engine.scheduler import EngineState, Scheduler
+from smolctl.errors import NotRunnable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -29,44 +18,23 @@ if TYPE_CHECKING:
     from smolctl.engine.context import Context
     from smolctl.engine.generation import Generation, GenerationRequest
     from smolctl.engine.vocabulary import Vocabulary
-
-
-@dataclass(frozen=True)
-class EngineState:
-    """What an engine does just now.
-
-    Of its `sequences`, `generating` have a reply under way, from the prompt's first token on;
-    `waiting` requests have none yet. The KV cache holds `kv_tokens` of the `kv_capacity` that fit,
-    those kept for later prompts among them.
-    """
-
-    sequences: int
-    generating: int
-    waiting: int
-    kv_tokens: int
-    kv_capacity: int
+    from smolctl.engine.weights import Weights
 
 
 class Engine:
-    """A loaded model that generates. Use it as a context manager, or call `close`.
+    """A loaded model that generates or embeds. Use it as a context manager, or call `close`.
 
-    Everything but `close` may be called by several threads at once.
+    `context_size` is the most tokens of a prompt with its reply, or of a text to embed. Everything
+    but `close` may be called by several threads at once.
     """
 
-    def __init__(self, context: Context, queue: int) -> None:
-        self.vocabulary: Vocabulary = context.vocabulary
-        self.context_size = context.size
+    def __init__(self, weights: Weights, context: Context | None, options: EngineOptions) -> None:
+        self.vocabulary: Vocabulary = weights.vocabulary
+        self._weights = weights
         self._context = context
-        self._slots = [Slot(number) for number in range(context.sequences)]
-        self._queue = queue
-        self._waiting: deque[Reply] = deque()
-        self._changed = Condition()
-        self._closing = False
-        self._broken: Exception | None = None
-        self._numbers = itertools.count(1)
-        self._clock = itertools.count(1)
-        self._thread = Thread(target=self._run, name="engine", daemon=True)
-        self._thread.start()
+        self._embedder = Embedder(weights, options, context.size if context else None)
+        self.context_size = context.size if context else self._embedder.limit
+        self._scheduler = Scheduler(context, weights.vocabulary, options.queue) if context else None
 
     @classmethod
     def open(
@@ -81,27 +49,31 @@ class Engine:
 
         `debug` sends llama.cpp's log to stderr. `on_abort` is called with llama.cpp's reason when
         it ends the process, from here on. Raises `NotRunnable`, with llama.cpp's own reason, when
-        it cannot load the file or make the context.
+        it cannot load the file or make the context, and `UsageError` for GPU layers without a GPU.
         """
         options = options or EngineOptions()
-        context = open_context(weights, options, debug=debug, on_abort=on_abort)
-        return cls(context, options.queue)
+        with ExitStack() as undo:
+            loaded = load_weights(weights, options, debug=debug, on_abort=on_abort)
+            undo.callback(loaded.close)
+            engine = cls(loaded, open_context(loaded, options), options)
+            undo.pop_all()
+            undo.callback(engine.close)
+            if not engine.generates:
+                engine._embedder.prepare()  # what does not work should fail now, and not later
+            undo.pop_all()
+        return engine
 
     @property
     def generates(self) -> bool:
-        """Whether the model generates text; one for embeddings alone does not."""
-        return True
+        """Whether the model generates text; one for embeddings alone (BERT) does not."""
+        return self._scheduler is not None
 
     @property
     def state(self) -> EngineState:
         """What the engine does just now; it waits for nothing, so the numbers may not add up."""
-        return EngineState(
-            sequences=len(self._slots),
-            generating=sum(slot.reply is not None for slot in self._slots),
-            waiting=len(self._waiting),
-            kv_tokens=sum(len(slot.tokens) for slot in self._slots),
-            kv_capacity=len(self._slots) * self.context_size,
-        )
+        if self._scheduler is None:
+            return EngineState(0, 0, 0, 0, 0)
+        return self._scheduler.state
 
     def __enter__(self) -> Engine:
         return self
@@ -111,11 +83,12 @@ class Engine:
 
     def close(self) -> None:
         """End all replies, as cancelled, wait for the step under way, and free the model."""
-        with self._changed:
-            self._closing = True
-            self._changed.notify()
-        self._thread.join()
-        self._context.close()
+        if self._scheduler is not None:
+            self._scheduler.close()
+        self._embedder.close()
+        if self._context is not None:
+            self._context.close()
+        self._weights.close()
 
     def submit(
         self, request: GenerationRequest, *, on_event: Callable[[], object] | None = None
@@ -128,160 +101,13 @@ class Engine:
         It ends at the model's end-of-generation token, before a stop string, at `max_tokens`, or
         when the context is full; the context is never shifted. Raises `PromptTooLong`, giving
         both numbers, when the prompt alone does not fit, `EngineBusy` when too many requests
-        wait, `InvalidGrammar` and `UsageError` for a request that cannot be met.
+        wait, `InvalidGrammar` and `UsageError` for a request that cannot be met, and
+        `NotRunnable` when the model does not generate.
         """
-        size = len(request.tokens)
-        room = self.context_size - size
-        if room < 1:
-            raise PromptTooLong(
-                f"the prompt has {size} tokens, the context holds {self.context_size}",
-                hint="Shorten the prompt, or ask for a larger context with --ctx-size.",
-            )
-        if min(request.tokens) < 0 or max(request.tokens) >= self.vocabulary.size:
-            raise UsageError("the prompt has a token that the model does not have")
-        sampler = Sampler(request.sampling, request.grammar, self.vocabulary)
-        limit = min(request.sampling.max_tokens or room, room)
-        reply = Reply(next(self._numbers), request, sampler, limit, on_event)
-        refusal = self._enqueue(reply)
-        if refusal is not None:
-            sampler.close()
-            raise refusal
-        return reply.generation
+        if self._scheduler is None:
+            raise NotRunnable("this model makes embeddings, and does not generate text")
+        return self._scheduler.submit(request, on_event=on_event)
 
-    def _enqueue(self, reply: Reply) -> Exception | None:
-        """Have `reply` wait for a sequence, or return why it may not."""
-        with self._changed:
-            if self._broken is not None:
-                return self._broken
-            if self._closing:
-                return NotRunnable("the model has been unloaded")
-            # Those that the next step will give a sequence do not wait.
-            free = sum(slot.reply is None for slot in self._slots)
-            if len(self._waiting) >= self._queue + free:
-                return EngineBusy(
-                    f"{len(self._waiting)} requests wait for the model already",
-                    hint="Try again later.",
-                )
-            self._waiting.append(reply)
-            self._changed.notify()
-            return None
-
-    def _run(self) -> None:
-        """Do one step after another until `close`."""
-        try:
-            while self._wait_for_work():
-                self._step()
-        except Exception as error:  # noqa: BLE001 - the border of a thread: its callers get it
-            self._broken = error
-        self._end_all()
-
-    def _wait_for_work(self) -> bool:
-        """Wait until there is something to do; False when the engine is being closed."""
-        with self._changed:
-            while not self._closing and not self._waiting and not self._working():
-                self._changed.wait()
-            return not self._closing
-
-    def _working(self) -> bool:
-        return any(slot.reply is not None for slot in self._slots)
-
-    def _step(self) -> None:
-        """Let go who was cancelled, take in who waits, decode one batch, and pass on what came."""
-        self._let_go()
-        self._take_in()
-        step = compose(self._slots, self._context.batch_tokens)
-        if not step:
-            return
-        try:
-            rows = self._context.decode([chunk for _, chunk in step])
-        except NotRunnable as error:
-            for slot, _ in step:
-                self._context.cut(slot.number, 0)
-                slot.tokens.clear()
-                self._fail(slot, error)
-            return
-        for (slot, chunk), row in zip(step, rows, strict=True):
-            slot.tokens += chunk.tokens
-            if chunk.wants_logits:
-                self._continue(slot, row)
-
-    def _continue(self, slot: Slot, row: int) -> None:
-        """Choose the next token of the slot's reply, and let it end when that is the last."""
-        reply = slot.reply
-        if reply is None:
-            return
-        try:
-            token = reply.sampler.sample(self._context, row)
-        except SmolctlError as error:
-            self._fail(slot, error)
-            return
-        score = None
-        if reply.logprobs is not None:
-            from smolctl.engine import scores
-
-            logits = self._context.logits(row)
-            score = scores.score(logits, token, reply.logprobs, self.vocabulary)
-        if not reply.take(token, score, self.vocabulary):
-            self._free(slot)
-
-    def _let_go(self) -> None:
-        """End the replies that were cancelled, with a sequence or still without."""
-        for slot in self._slots:
-            if slot.reply is not None and slot.reply.generation.cancelled:
-                slot.reply.end("cancelled")
-                self._free(slot)
-        with self._changed:
-            gone = [reply for reply in self._waiting if reply.generation.cancelled]
-            for reply in gone:
-                self._waiting.remove(reply)
-        for reply in gone:
-            reply.end("cancelled")
-
-    def _take_in(self) -> None:
-        """Give sequences to those that wait, the oldest first; a prefix may be worth waiting for.
-
-        Whoever waits for a prefix holds up nobody behind.
-        """
-        with self._changed:
-            waiting = list(self._waiting)
-        for reply in waiting:
-            place = choose(self._slots, reply.prompt, can_copy=self._context.can_copy)
-            if place is None:
-                continue
-            slot, shared = place.slot, place.shared
-            if place.source is not slot:
-                self._context.copy(place.source.number, slot.number, shared)
-                slot.tokens = place.source.tokens[:shared]
-            elif self._context.cut(slot.number, shared):
-                del slot.tokens[shared:]
-            else:
-                slot.tokens.clear()
-            slot.reply = reply
-            reply.generation.admitted(len(slot.tokens))
-            with self._changed:
-                self._waiting.remove(reply)
-
-    def _fail(self, slot: Slot, error: SmolctlError) -> None:
-        if slot.reply is not None:
-            slot.reply.fail(error)
-        self._free(slot)
-
-    def _free(self, slot: Slot) -> None:
-        """Keep the slot's tokens for whoever shares them, and let others have the slot."""
-        slot.reply = None
-        slot.last_used = next(self._clock)
-
-    def _end_all(self) -> None:
-        """End every reply: with the error that broke the engine, else as cancelled."""
-        with self._changed:
-            self._closing = True
-            left = list(self._waiting)
-            self._waiting.clear()
-        left += [slot.reply for slot in self._slots if slot.reply is not None]
-        for reply in left:
-            if self._broken is not None:
-                reply.fail(self._broken)
-            else:
-                reply.end("cancelled")
-        for slot in self._slots:
-            slot.reply = None
+    def embed(self, inputs: Sequence[Sequence[int]]) -> list[list[float]]:
+        """Return the embedding of each of `inputs`, which are tokens; see `Embedder.embed`."""
+        return self._embedder.embed(inputs)

@@ -12,6 +12,7 @@ from smolctl.engine.context import Context
 from smolctl.engine.interrupts import raised_after
 from smolctl.engine.library import llama_cpp
 from smolctl.engine.options import CACHE_TYPES
+from smolctl.engine.weights import Weights
 from smolctl.errors import NotRunnable, UsageError
 
 if TYPE_CHECKING:
@@ -27,18 +28,18 @@ _FLASH_ATTENTION = {"auto": -1, "off": 0, "on": 1}
 """`enum llama_flash_attn_type`."""
 
 
-def open_context(
-    weights: Sequence[Path],
+def load_weights(
+    paths: Sequence[Path],
     options: EngineOptions,
     *,
     debug: bool = False,
     on_abort: Callable[[str], object] | None = None,
-) -> Context:
-    """Load the GGUF file, or the shards of one in their order, and make a context for it.
+) -> Weights:
+    """Load the GGUF file, or the shards of one in their order.
 
     `debug` sends llama.cpp's log to stderr. `on_abort` is called with llama.cpp's reason when it
     ends the process, from here on. Raises `NotRunnable`, with llama.cpp's own reason, when it
-    cannot load the file or make the context, and `UsageError` for GPU layers without a GPU.
+    cannot load the file, and `UsageError` for GPU layers without a GPU.
     """
     _wait_politely()
     lib = llama_cpp()
@@ -47,7 +48,7 @@ def open_context(
     if on_abort is not None:
         crash.on_abort(on_abort)
     lib.llama_backend_init()
-    paths = (ctypes.c_char_p * len(weights))(*(os.fsencode(path) for path in weights))
+    names = (ctypes.c_char_p * len(paths))(*(os.fsencode(path) for path in paths))
     parameters = lib.llama_model_default_params()
     parameters.use_extra_bufts = _may_repack(lib)
     if options.gpu_layers is not None:
@@ -61,35 +62,71 @@ def open_context(
     with ExitStack() as undo:
         with raised_after() as stopped:
             parameters.progress_callback = lib.llama_progress_callback(lambda *_: not stopped)
-            model = lib.llama_model_load_from_splits(paths, len(weights), parameters)
+            model = lib.llama_model_load_from_splits(names, len(paths), parameters)
             undo.callback(lib.llama_model_free, model)
         if not model:
             raise NotRunnable(log.with_reason("llama.cpp cannot load the model"))
         if not lib.llama_model_has_decoder(model) or lib.llama_model_has_encoder(model):
             raise NotRunnable("this model does not generate text")
-        settings = _settings(lib, model, options)
-        with raised_after():
-            handle = lib.llama_init_from_model(model, settings)
-            undo.callback(lib.llama_free, handle)
-        if not handle:
-            raise NotRunnable(
-                log.with_reason("llama.cpp cannot make a context"),
-                hint="A smaller --ctx-size needs less memory.",
-            )
-        context = Context(lib, model, handle)
+        weights = Weights(lib, model)
         undo.pop_all()
-    return context
+    return weights
 
 
-def _settings(lib: Any, model: Any, options: EngineOptions) -> Any:
+def open_context(weights: Weights, options: EngineOptions) -> Context | None:
+    """Make a context to generate in; None for a model that only embeds.
+
+    That is one whose attention is not causal, or for which llama.cpp keeps nothing of what it has
+    decoded: BERT and its like. Raises `NotRunnable`, with llama.cpp's own reason, when it cannot
+    make the context.
+    """
+    if weights.fact("attention.causal") == "false":
+        return None
+    with raised_after():
+        context = _open(weights, _settings(weights, options))
+    if context.has_memory:
+        return context
+    context.close()
+    return None
+
+
+def open_embedding_context(
+    weights: Weights, options: EngineOptions, size: int, *, batch: int, sequences: int
+) -> Context:
+    """Make a context of `size` tokens that gives an embedding for each token of a `batch`.
+
+    Its `sequences` share the tokens. Raises `NotRunnable` when llama.cpp cannot make it.
+    """
+    settings = _settings(weights, options)
+    settings.n_ctx = size
+    settings.n_seq_max = sequences
+    settings.n_batch = settings.n_ubatch = settings.n_outputs_max = batch
+    settings.kv_unified = True
+    settings.embeddings = True
+    settings.pooling_type = weights.lib.LLAMA_POOLING_TYPE_NONE
+    return _open(weights, settings)
+
+
+def _open(weights: Weights, settings: Any) -> Context:
+    log.forget_complaints()
+    handle = weights.lib.llama_init_from_model(weights.handle, settings)
+    if not handle:
+        raise NotRunnable(
+            log.with_reason("llama.cpp cannot make a context"),
+            hint="A smaller --ctx-size needs less memory.",
+        )
+    return Context(weights, handle)
+
+
+def _settings(weights: Weights, options: EngineOptions) -> Any:
     """Return llama.cpp's parameters of the context.
 
     One KV stream a sequence (`kv_unified` off): attention then reads a sequence's own cells, and
     not everyone's under a mask. Logits are kept for one token of a sequence, the next one's
     beginning: by default there is room for a batch of them, 100 MB with a vocabulary of 49,152.
     """
-    size = options.context_size or lib.llama_model_n_ctx_train(model)
-    settings = lib.llama_context_default_params()
+    size = options.context_size or weights.context_length
+    settings = weights.lib.llama_context_default_params()
     settings.n_ctx = min(size * options.sequences, 2**32 - 1)
     settings.n_seq_max = options.sequences
     settings.n_outputs_max = options.sequences

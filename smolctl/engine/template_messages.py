@@ -15,24 +15,21 @@ from dataclasses import dataclass, replace
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
-from smolctl.engine.conversation import Message, ToolCall, depth_is_modest
+from smolctl.engine.conversation import Message, Tool, ToolCall, depth_is_modest
 from smolctl.errors import NotRunnable, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
 _SECONDS = 1.0
 """How long a template may be asked; most answer in a millisecond."""
 
 _SHORT_ID = re.compile(r"[a-zA-Z0-9]{9}")
 
-_CALL = ToolCall("call_0", "probe_tool", '{"probe_key": "probe_value"}')
-_CONVERSATION = (
-    Message("user", "probe_question"),
-    Message("assistant", "", tool_calls=(_CALL,)),
-    Message("tool", "probe_result", tool_call_id=_CALL.id, name=_CALL.name),
-)
-_WANTED = ("probe_question", "probe_tool", "probe_key", "probe_value", "probe_result")
+OTHER_TOOL = Tool("other_tool")
+"""A tool that templates are told of while they are asked; the calls are of another."""
+
+_WANTED = ("asked_1", "probe_tool", "probe_key", "value_1", "result_1")
 _UNWANTED = ('\\"probe_key', "'probe_key", '"{')
 """How arguments look that were given as text where an object is wanted, or the other way round."""
 
@@ -41,14 +38,15 @@ _UNWANTED = ('\\"probe_key', "'probe_key", '"{')
 class MessageStyle:
     """How a template wants messages with tool calls.
 
-    `text_arguments`: arguments are JSON text, not an object. `no_content`: a message that has
-    nothing but calls has None as its content, not an empty text. `short_ids`: the ID of a call has
-    nine letters and digits (Mistral's templates refuse others).
+    `text_arguments`: arguments are JSON text, not an object. `no_content`: a message with calls has
+    None as its content, not a text. `short_ids`: the ID of a call has nine letters and digits
+    (Mistral's templates refuse others). `one_call`: a message has one call at most (Llama 3's).
     """
 
     text_arguments: bool = False
     no_content: bool = False
     short_ids: bool = False
+    one_call: bool = False
 
 
 def find_style(render: Callable[[Sequence[Message], MessageStyle], str]) -> MessageStyle | None:
@@ -59,17 +57,40 @@ def find_style(render: Callable[[Sequence[Message], MessageStyle], str]) -> Mess
     end = time.monotonic() + _SECONDS
     for short_ids, text_arguments, no_content in product((False, True), repeat=3):
         style = MessageStyle(text_arguments, no_content, short_ids)
-        try:
-            text = render(_CONVERSATION, style)
-        except NotRunnable:
-            text = ""
-        wanted = all(word in text for word in _WANTED)
-        unwanted = (*_UNWANTED, "None") if no_content else _UNWANTED
-        if wanted and not any(mark in text for mark in unwanted):
-            return style
+        if _writes(render, style, _conversation(1), _WANTED):
+            both = _writes(render, style, _conversation(2), (*_WANTED, "value_2", "result_2"))
+            return style if both else replace(style, one_call=True)
         if time.monotonic() > end:
             return None
     return None
+
+
+def _writes(
+    render: Callable[[Sequence[Message], MessageStyle], str],
+    style: MessageStyle,
+    messages: Sequence[Message],
+    wanted: Sequence[str],
+) -> bool:
+    """Whether `render` writes `messages` in full, and in good form."""
+    try:
+        text = render(messages, style)
+    except NotRunnable:
+        return False
+    unwanted = (*_UNWANTED, "None") if style.no_content else _UNWANTED
+    return all(word in text for word in wanted) and not any(mark in text for mark in unwanted)
+
+
+def _conversation(calls: int) -> list[Message]:
+    """Return a conversation with that many calls in one message, and their results."""
+    made = tuple(
+        ToolCall(f"call_{number}", "probe_tool", f'{{"probe_key": "value_{number}"}}')
+        for number in range(1, calls + 1)
+    )
+    results = (
+        Message("tool", f"result_{number}", tool_call_id=call.id, name=call.name)
+        for number, call in enumerate(made, 1)
+    )
+    return [Message("user", "asked_1"), Message("assistant", "", made), *results]
 
 
 def plain_messages(messages: Sequence[Message], style: MessageStyle) -> list[dict[str, Any]]:
@@ -78,13 +99,21 @@ def plain_messages(messages: Sequence[Message], style: MessageStyle) -> list[dic
     Raises `UsageError` for a call whose arguments are no JSON object.
     """
     names = {call.id: call.name for message in messages for call in message.tool_calls}
-    return [_plain(message, style, names) for message in messages]
+    if style.one_call:
+        messages = _one_call_a_message(messages)
+    plain = []
+    for message in messages:
+        if message.tool_calls and message.content and style.no_content:
+            plain.append({"role": message.role, "content": message.content})
+            message = replace(message, content="")
+        plain.append(_plain(message, style, names))
+    return plain
 
 
 def _plain(message: Message, style: MessageStyle, names: dict[str, str]) -> dict[str, Any]:
     plain: dict[str, Any] = {"role": message.role, "content": message.content}
     if message.tool_calls:
-        if style.no_content and not message.content:
+        if style.no_content:
             plain["content"] = None
         plain["tool_calls"] = [
             {
@@ -127,22 +156,7 @@ def parsed_arguments(call: ToolCall) -> dict[str, Any]:
     return arguments
 
 
-def milder(messages: Sequence[Message]) -> Iterator[Sequence[Message]]:
-    """Yield what says the same as `messages` to a template that refuses them.
-
-    First with the system's message joined to the user's, then with one call a message (templates
-    of Llama 3 refuse several), then with both.
-    """
-    merged = _without_system(messages)
-    if merged is not None:
-        yield merged
-    if any(len(message.tool_calls) > 1 for message in messages):
-        yield _one_call_a_message(messages)
-        if merged is not None:
-            yield _one_call_a_message(merged)
-
-
-def _without_system(messages: Sequence[Message]) -> list[Message] | None:
+def without_system(messages: Sequence[Message]) -> list[Message] | None:
     """Return `messages` with a leading system message joined to the user's; None if none leads."""
     if len(messages) < 2 or messages[0].role != "system" or messages[1].role != "user":
         return None

@@ -57,9 +57,11 @@ def with_written_calls(
         if message.role == "tool" and not knows_results:
             responses.append(f"<tool_response>\n{message.content}\n</tool_response>")
             continue
-        if responses:
+        if responses and message.role == "user":  # some templates refuse two in a row
+            message = Message("user", "\n".join([*responses, message.content]))
+        elif responses:
             made.append(Message("user", "\n".join(responses)))
-            responses = []
+        responses.clear()
         if message.tool_calls:
             text = form.written(message.tool_calls)
             message = Message("assistant", f"{message.content}\n{text}".lstrip("\n"))

@@ -19,6 +19,7 @@ class Vocabulary:
         self._lib = lib
         self._handle = lib.llama_model_get_vocab(model)
         self._pieces: dict[tuple[int, bool], bytes] = {}
+        self._special: dict[str, int | None] = {}
         self.size = int(lib.llama_vocab_n_tokens(self._handle))
 
     @property
@@ -48,6 +49,30 @@ class Vocabulary:
         The beginning-of-sequence token is added where the model wants it and the template has
         not put it there (`llama_tokenize`, which would add a second one).
         """
+        found = self._tokens(text)
+        bos = self._lib.llama_vocab_bos(self.handle)
+        if self._lib.llama_vocab_get_add_bos(self.handle) and found[:1] != [bos]:
+            found.insert(0, bos)
+        return found
+
+    def tokenize_whole(self, text: str) -> list[int]:
+        """Return the tokens of `text` as a whole, for an embedding: between those that mark it.
+
+        They are BERT's `[CLS]` and `[SEP]`, and elsewhere the beginning and the end of a sequence
+        where the model wants them (`llama_tokenize` with `add_special`, which ends the process
+        when the file does not have what it asks for).
+        """
+        lib, vocabulary = self._lib, self.handle
+        found = self.tokenize(text)
+        for wanted, token in (
+            (lib.llama_vocab_get_add_eos, lib.llama_vocab_eos(vocabulary)),
+            (lib.llama_vocab_get_add_sep, lib.llama_vocab_sep(vocabulary)),
+        ):
+            if wanted(vocabulary) and token >= 0 and found[-1:] != [token]:
+                found.append(token)
+        return found
+
+    def _tokens(self, text: str) -> list[int]:
         encoded = text.encode(errors="replace")
         size = len(encoded) + 8
         tokens = (self._lib.llama_token * size)()
@@ -56,11 +81,7 @@ class Vocabulary:
         )
         if count < 0:  # cannot happen: no text has more tokens than bytes
             raise NotRunnable("llama.cpp cannot tokenize the prompt")
-        found = list(tokens[:count])
-        bos = self._lib.llama_vocab_bos(self.handle)
-        if self._lib.llama_vocab_get_add_bos(self.handle) and found[:1] != [bos]:
-            found.insert(0, bos)
-        return found
+        return list(tokens[:count])
 
     def ends_generation(self, token: int) -> bool:
         """Whether the model says with `token` that its reply is over (`llama_vocab_is_eog`)."""
@@ -74,13 +95,19 @@ class Vocabulary:
         return found
 
     def special_token(self, text: str) -> int | None:
-        """Return the special token that stands for `text`; None where it is text like any."""
-        encoded = text.encode()
-        tokens = (self._lib.llama_token * len(encoded))()
-        count = self._lib.llama_tokenize(
-            self.handle, encoded, len(encoded), tokens, len(encoded), False, True
-        )
-        return int(tokens[0]) if count == 1 and not self.piece(tokens[0]) else None
+        """Return the special token that stands for `text`; None where it is text like any.
+
+        The answer is kept: ask for a few texts only.
+        """
+        if text not in self._special:
+            encoded = text.encode()
+            tokens = (self._lib.llama_token * len(encoded))()
+            count = self._lib.llama_tokenize(
+                self.handle, encoded, len(encoded), tokens, len(encoded), False, True
+            )
+            is_one = count == 1 and not self.piece(tokens[0])
+            self._special[text] = int(tokens[0]) if is_one else None
+        return self._special[text]
 
     def _text(self, token: int) -> str:
         return self._ask(token, special=True).decode(errors="replace") if token >= 0 else ""

@@ -46,8 +46,8 @@ def crash_in(path: Path) -> str | None:
 
 def log_end(path: Path) -> str | None:
     """Return the last line of the log's last worker; None when it wrote none."""
-    lines = [line for line in last_part(path)[0][1:] if line.strip()]
-    return lines[-1].strip() if lines else None
+    lines = [line.strip() for line in last_part(path)[0] if line.strip()]
+    return lines[-1] if lines and _BEGINNING not in lines[-1] else None
 
 
 def last_part(path: Path) -> tuple[list[str], int]:

@@ -163,6 +163,25 @@ class TestDeath:
         assert smolctl("model", "ps", "-q").stdout == ""
 
 
+class TestTheShortWay:
+    """A script's plain question to a worker that is up: see `quick.py`."""
+
+    def test_answers_alike_and_gives_way_when_the_worker_is_gone(self, filled: Smolctl) -> None:
+        first = filled("model", "run", "small", *FRANCE, expect=0)
+        (note,) = (filled.runtime / "smolctl").glob("quick-*")
+        written = note.stat().st_mtime_ns
+        assert filled("model", "run", "small", *FRANCE, expect=0).stdout == first.stdout
+        assert note.stat().st_mtime_ns == written  # the usual way writes it
+        os.kill(worker(filled).pid, signal.SIGKILL)
+        assert filled("model", "run", "small", *FRANCE, expect=0).stdout == first.stdout
+        assert note.stat().st_mtime_ns > written
+
+    def test_a_flag_is_for_one_call(self, filled: Smolctl) -> None:
+        filled("model", "run", "small", "-c", "512", *FRANCE, expect=0)
+        filled("model", "run", "small", "--keep-alive", "1h", *FRANCE, expect=0)
+        assert list((filled.runtime / "smolctl").glob("quick-*")) == []
+
+
 class TestLeaving:
     def test_a_keep_alive_of_nothing_ends_with_the_answer(
         self, smolctl: Smolctl, gguf: str

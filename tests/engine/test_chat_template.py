@@ -162,6 +162,17 @@ def test_a_template_without_end_is_ended(source, monkeypatch):
     assert time.monotonic() - began < 10
 
 
+def test_a_constant_that_is_computed_without_end_is_ended(monkeypatch):
+    """Jinja2 computes constants when it compiles."""
+    monkeypatch.setattr(chat_template, "_DEADLINE_SECONDS", 0.2)
+    source = "{{ '" + "x" * 200_000 + "'" + "|list|sort" * 40 + "|length }}"
+    began = time.monotonic()
+    for ask in (lambda template: template.render(QUESTION), lambda template: template.knows_tools):
+        with pytest.raises(NotRunnable, match="does not come to an end"):
+            ask(ChatTemplate(source))
+    assert time.monotonic() - began < 2
+
+
 @pytest.mark.parametrize(
     ("source", "text"),
     [

@@ -205,7 +205,7 @@ def test_more_requests_than_may_wait_are_refused(tiny):
 
 def test_a_bug_in_the_engines_thread_reaches_everybody_who_waits(tiny, monkeypatch):
     with Engine.open([tiny]) as engine:
-        monkeypatch.setattr("smolctl.engine.engine.compose", lambda *_: 1 // 0)
+        monkeypatch.setattr("smolctl.engine.scheduler.compose", lambda *_: 1 // 0)
         with pytest.raises(ZeroDivisionError):
             next(engine.submit(request(engine, PROMPT)))
         with pytest.raises(ZeroDivisionError):

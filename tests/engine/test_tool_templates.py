@@ -136,6 +136,26 @@ def test_arguments_as_text_and_no_content():
     assert "None" not in text
 
 
+def test_text_beside_a_call_is_kept_where_a_message_has_one_or_the_other():
+    text = prompt(tool_templates.DEEPSEEK, *CALLED_TWICE)
+    assert '<assistant>Both.<call>get_weather\n{"city": "Paris"}</call><call>get_weather' in text
+
+
+def test_a_template_that_drops_all_calls_but_one_gets_them_one_by_one():
+    source = tool_templates.LLAMA3.replace("{{ raise_exception('one call at a time') }}", "")
+    assert prompt(source, *CALLED_TWICE) == prompt(tool_templates.LLAMA3, *CALLED_TWICE)
+
+
+def test_calls_without_results_are_told_of_too():
+    text = prompt(tool_templates.LLAMA3, *CALLED_TWICE[:2], Message("user", "Well?"))
+    assert text.index('"Paris"') < text.index('"Rome"') < text.index("Well?")
+
+
+def test_results_and_the_users_next_words_are_one_message():
+    text = prompt(CHATML, *CALLED, Message("user", "Well?"))
+    assert "</tool_response>\nWell?<|im_end|>" in text
+
+
 def test_a_template_that_leaves_calls_out_gets_them_as_text():
     text = prompt(tool_templates.SMOLLM3, *CALLED)
     assert "<tools>{'type': 'function'" in text

@@ -35,7 +35,7 @@ def _embed(body: bytes, exchange: Exchange, service: Service) -> dict[str, Any]:
         request.fail("input", "has a text that is empty")
     encoded = request.choice("encoding_format", ("float", "base64")) == "base64"
     wanted = request.count("dimensions", 1, _MAXIMUM_DIMENSIONS)
-    engine: Any = service.model.engine  # its embeddings are on their way
+    engine = service.model.engine
     inputs = [tokens_of(text, engine.vocabulary.tokenize_whole) for text in texts]
     vectors = engine.embed(inputs)
     size = len(vectors[0])

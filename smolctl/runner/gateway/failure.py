@@ -41,4 +41,7 @@ def gateway_failure(error: SmolctlError) -> Failure:
 
 def response(failure: Failure, headers: Mapping[str, str] | None = None) -> JSONResponse:
     """Return the answer that `failure` is."""
-    return JSONResponse(failure.document, failure.status, headers)
+    more = dict(headers or {})
+    if failure.retry_after is not None:
+        more["Retry-After"] = str(failure.retry_after)
+    return JSONResponse(failure.document, failure.status, more)

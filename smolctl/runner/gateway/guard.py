@@ -12,7 +12,7 @@ from __future__ import annotations
 import hmac
 import ipaddress
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -46,7 +46,7 @@ class Policy:
     hosts: frozenset[str] = frozenset()
     any_address: bool = False
     origins: frozenset[str] = frozenset()
-    api_key: str | None = None
+    api_key: str | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         for host in self.hosts:

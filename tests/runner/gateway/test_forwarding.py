@@ -238,8 +238,10 @@ class TestAWorkerThatDoesNotStart:
 
         gateway.workers.start = fail
 
-        said = error_of(gateway.chat(), status)
+        answer = gateway.chat()
+        said = error_of(answer, status)
 
+        assert ("retry-after" in answer.headers) == (status == 429)
         assert said["message"] == (f"{error.message}. {error.hint}" if error.hint else "x")
 
     def test_is_tried_again_with_the_next_request(self, gateway: Gateway) -> None:

@@ -1,0 +1,107 @@
+"""The small HTTP client, against servers that say what a test has them say."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+
+from smolctl.errors import UsageError
+from smolctl.runner.connection import ConnectionLost, Endpoint
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+OK = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"
+
+
+@contextmanager
+def serving(serve: Callable[[socket.socket], object]) -> Iterator[Endpoint]:
+    """Serve one connection, once its request's headers are read."""
+
+    def run() -> None:
+        connection, _ = listener.accept()
+        with connection:
+            request = b""
+            while b"\r\n\r\n" not in request:
+                request += connection.recv(65_536)
+            serve(connection)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=run)
+        thread.start()
+        yield Endpoint(host="127.0.0.1", port=listener.getsockname()[1])
+        thread.join()
+
+
+def saying(*parts: bytes) -> Callable[[socket.socket], None]:
+    def say(connection: socket.socket) -> None:
+        for part in parts:
+            connection.sendall(part)
+
+    return say
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("127.0.0.1:8000", Endpoint(host="127.0.0.1", port=8000)),
+        ("models.example", Endpoint(host="models.example", port=12434)),
+        ("http://models.example", Endpoint(host="models.example", port=80)),
+        ("https://models.example/", Endpoint(host="models.example", port=443, tls=True)),
+        ("http://[::1]:12434/proxy/", Endpoint(host="::1", port=12434, prefix="/proxy")),
+        ("[::1]", Endpoint(host="::1", port=12434)),
+    ],
+)
+def test_a_gateways_address_may_be_written_in_several_ways(text: str, expected: Endpoint) -> None:
+    assert Endpoint.parse(text) == expected
+
+
+@pytest.mark.parametrize(
+    "text", ["", "ftp://x", "x:0", "x:99999", "x:y", ":80", "http://me:secret@x:80", "http://"]
+)
+def test_what_is_no_address_is_refused(text: str) -> None:
+    with pytest.raises(UsageError, match="SMOLCTL_HOST"):
+        Endpoint.parse(text)
+
+
+def test_a_response_is_read_in_whatever_pieces_it_comes() -> None:
+    whole = OK + b"data: one\n\n: a comment\n\ndata:two\r\n\r\ndata: [DONE]\n\n"
+    pieces = [whole[at : at + 3] for at in range(0, len(whole), 3)]
+    with serving(saying(*pieces)) as endpoint, endpoint.request("GET", "/") as response:
+        assert response.status == 200
+        assert list(response.events()) == ["one", "two", "[DONE]"]
+
+
+def test_a_body_is_json_or_nothing() -> None:
+    for body, expected in ((b'{"a":\n[1]}', {"a": [1]}), (b"<html>", None), (b"", None)):
+        with serving(saying(OK, body)) as endpoint, endpoint.request("GET", "/") as response:
+            assert response.json() == expected
+
+
+@pytest.mark.parametrize(
+    ("said", "begun"),
+    [(b"", False), (b"HTTP/1.1 200 OK\r\nContent-Le", True), (b"SSH-2.0-x\r\n", True),
+     (b"HTTP/1.1 ok OK\r\n\r\n", True), (OK[:-2] + b"a: b\r\n" * 1000, True)],
+)  # fmt: skip
+def test_what_is_no_response_is_a_lost_connection(said: bytes, begun: bool) -> None:
+    with serving(saying(said)) as endpoint, pytest.raises(ConnectionLost) as caught:
+        endpoint.request("GET", "/")
+    assert caught.value.begun is begun
+
+
+def test_who_does_not_answer_is_given_up() -> None:
+    done = threading.Event()
+    with serving(lambda _: done.wait(30)) as endpoint:
+        with pytest.raises(ConnectionLost) as caught:
+            endpoint.request("GET", "/", timeout=0.1)
+        done.set()
+    assert isinstance(caught.value.__cause__, TimeoutError)
+
+
+def test_nobody_there_is_a_lost_connection(unused_tcp_port: int) -> None:
+    with pytest.raises(ConnectionLost, match="cannot be reached"):
+        Endpoint(host="127.0.0.1", port=unused_tcp_port).request("GET", "/")
