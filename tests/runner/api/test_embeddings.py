@@ -6,10 +6,20 @@ import base64
 import math
 import struct
 
+import httpx2
 import openai
 import pytest
 
+from smolctl.engine.engine import Engine
+from smolctl.engine.options import EngineOptions
+from smolctl.runner.activity import Activity
+from smolctl.runner.api.app import api_app
+from smolctl.runner.loaded import LoadedModel
+from smolctl.runner.runnable import Runnable
+from smolctl.runner.source import file_source
 from tests.runner.api.conftest import MODEL, OPTIONS
+from tests.support.random_bert import write_random_bert
+from tests.support.unix_server import serving
 
 
 @pytest.fixture
@@ -85,13 +95,34 @@ def test_a_text_that_does_not_fit_is_refused(create):
     assert caught.value.code == "context_length_exceeded"
 
 
-def test_a_model_for_embeddings_alone_generates_nothing(client, loaded, monkeypatch):
-    monkeypatch.setattr(type(loaded.engine), "generates", property(lambda _: False))
-    for ask in (
-        lambda: client.completions.create(model=MODEL, prompt="a"),
-        lambda: client.chat.completions.create(
-            model=MODEL, messages=[{"role": "user", "content": "a"}]
-        ),
-    ):
-        with pytest.raises(openai.BadRequestError, match="embeddings"):
-            ask()
+@pytest.fixture(scope="module")
+def bert(tmp_path_factory):
+    """The socket of a model for embeddings alone."""
+    folder = tmp_path_factory.mktemp("bert")
+    path = write_random_bert(folder / "bert.gguf")
+    options = EngineOptions(threads=1)
+    with Engine.open([path], options) as engine:
+        model = LoadedModel(Runnable.read(file_source(path)), engine, options)
+        with serving(api_app(model, Activity()), folder / "api.sock") as socket:
+            yield socket
+
+
+def test_a_model_for_embeddings_alone_generates_nothing(bert):
+    transport = httpx2.HTTPTransport(uds=str(bert))
+    with httpx2.Client(transport=transport, base_url="http://worker/v1") as http:
+        client = openai.OpenAI(
+            base_url="http://worker/v1", api_key="none", http_client=http, max_retries=0
+        )
+        assert len(client.embeddings.create(model="bert.gguf", input="a").data) == 1
+        (model,) = client.models.list().data
+        assert model.dmr["architecture"] == "bert"
+        assert http.get("/metrics").status_code == 404
+        assert http.get("http://worker/metrics").status_code == 200
+        for ask in (
+            lambda: client.completions.create(model="bert.gguf", prompt="a"),
+            lambda: client.chat.completions.create(
+                model="bert.gguf", messages=[{"role": "user", "content": "a"}]
+            ),
+        ):
+            with pytest.raises(openai.BadRequestError, match="embeddings"):
+                ask()
