@@ -225,12 +225,9 @@ class _Stream:
         from smolctl.cli.prompt import read_prompt
 
         connection = socket(AF_UNIX, SOCK_STREAM)
+        stream = None
         try:
             connection.connect(note.socket)
-        except OSError:
-            connection.close()
-            return None
-        try:
             # Only now: a prompt that is read here is one that a worker waits for.
             body = question.body(read_prompt(question.words, _Notices())).encode()
             connection.sendall(f"{note.head}{len(body)}\r\n\r\n".encode("latin-1") + body)
@@ -238,18 +235,17 @@ class _Stream:
             while b"\r\n\r\n" not in head:
                 more = connection.recv(_CHUNK)
                 if not more or len(head) > _MAXIMUM_LINE:
-                    raise ConnectionError
+                    return None
                 head += more
             status, _, rest = head.partition(b"\r\n\r\n")
-            if status.split(None, 2)[1] != b"200":
-                raise ConnectionError
-        except (OSError, IndexError, ValueError, SmolctlError):
-            connection.close()  # the usual way says what is wrong
-            return None
-        except BaseException:
-            connection.close()
-            raise
-        return cls(connection, rest)
+            if b" 200 " in status.partition(b"\r\n")[0]:
+                stream = cls(connection, rest)
+        except (OSError, ValueError, SmolctlError):
+            pass  # the usual way says what is wrong
+        finally:
+            if stream is None:
+                connection.close()
+        return stream
 
     def texts(self) -> Iterator[str]:
         """Yield the pieces of the answer, and print the reasoning; `done` is set at its end."""

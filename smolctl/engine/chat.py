@@ -44,7 +44,9 @@ def prepare(chat: ChatRequest, template: ChatTemplate, vocabulary: Vocabulary) -
     thinking = text.rstrip().endswith(reasoning.OPENING)
     markers: tuple[str, ...] = (reasoning.OPENING, reasoning.CLOSING)
     calls = None
-    if tools:
+    if (
+        tools and chat.grammar is None
+    ):  # what follows a grammar is an answer, whatever it looks like
         markers += MARKERS
         names = {tool.name for tool in tools}
         calls = ToolCallReader(names, parallel=chat.parallel_tool_calls)

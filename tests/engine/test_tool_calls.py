@@ -139,7 +139,7 @@ def test_the_demo_model_that_must_call_a_named_tool_calls_it(roomy, source):
 
 @pytest.mark.parametrize("source", FAMILIES.values(), ids=FAMILIES)
 def test_several_calls_are_read_as_they_were_written(special, source):
-    replies = list(called(special, source, tools=(SWITCH, NOW), max_tokens=600))
+    replies = list(called(special, source, tools=(SWITCH, NOW), max_tokens=250))
     assert any(len(calls) > 1 for calls, _, _ in replies)
     for calls, content, reason in replies:
         if reason == "stop":
