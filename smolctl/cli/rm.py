@@ -8,6 +8,7 @@ import typer
 
 from smolctl.cli.invocation import Invocation
 from smolctl.cli.options import JsonFlag, QuietFlag, local_models
+from smolctl.errors import SmolctlError
 from smolctl.model.units import format_size
 
 if TYPE_CHECKING:
@@ -43,6 +44,8 @@ def command(
 
     def remove(name: str) -> Removal:
         removal = invocation.store.remove(name, force=force)
+        if removal.deleted is not None:
+            _unload(invocation, str(removal.deleted))
         if not as_json:
             _print(invocation, removal, quiet=quiet)
         return removal
@@ -52,6 +55,16 @@ def command(
         invocation.output.json([_as_json(removal) for removal in removals])
     if failure is not None:
         raise failure
+
+
+def _unload(invocation: Invocation, model_id: str) -> None:
+    """Have a worker of the removed model leave: its files take space for as long as it has them."""
+    from smolctl.runner.workers import unload_if_idle
+
+    try:
+        unload_if_idle(invocation.settings, model_id)
+    except SmolctlError as error:
+        invocation.output.notice(f"{error.message}. {error.hint or ''}")
 
 
 def _print(invocation: Invocation, removal: Removal, *, quiet: bool) -> None:

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
     from smolctl.runner.address import WorkerAddress
 
-_BACKLOG = 128
+BACKLOG = 512
+"""Connections that may wait to be accepted."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class Listener:
                 made.bind(str(path))
             finally:
                 os.umask(before)
-            made.listen(_BACKLOG)
+            made.listen(BACKLOG)
             made.setblocking(False)
             return cls(path, address.lock, made, _identity(path))
 

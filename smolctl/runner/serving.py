@@ -18,7 +18,7 @@ from smolctl.runner import handshake
 from smolctl.runner.activity import Activity
 from smolctl.runner.api.app import api_app
 from smolctl.runner.lifetime import Lifetime
-from smolctl.runner.listener import Listener
+from smolctl.runner.listener import BACKLOG, Listener
 from smolctl.runner.worker_app import WorkerApp
 from smolctl.runner.worker_log import log
 from smolctl.runner.worker_status import Worker, named_options
@@ -77,7 +77,7 @@ class _Server(uvicorn.Server):
                 access_log=False,
                 server_header=False,
                 date_header=False,
-                backlog=128,
+                backlog=BACKLOG,
             )
         )
         self._app = app
@@ -129,7 +129,7 @@ def _status(
         context_size=loaded.engine.context_size,
         full_context=loaded.runnable.full_context if left_open else None,
         sequences=loaded.options.sequences,
-        mode="completion",
+        mode="completion" if loaded.engine.generates else "embedding",
         options=named_options(loaded.options),
         loaded_at=lifetime.loaded_at,
         last_used=lifetime.last_used,

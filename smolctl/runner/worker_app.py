@@ -54,7 +54,7 @@ class WorkerApp:
         try:
             refusal = self._refusal(headers.get(_EXPECT))
             keep_alive = _keep_alive(headers.get(_KEEP_ALIVE))
-        except (UsageError, ValueError) as error:
+        except (UsageError, ValueError, RecursionError) as error:
             await _answer(send, 400, _error(str(error), "invalid_request_error"))
             return
         if refusal is not None:

@@ -156,6 +156,16 @@ def unload(worker: Worker, *, only_idle: bool = False) -> bool:
     return True
 
 
+def unload_if_idle(settings: Settings, model_id: str) -> None:
+    """Have the worker of the model with that ID leave, if there is one and it has nothing to do."""
+    folder = WorkerFolder.of(settings)
+    folder.check()
+    address = folder.address(model_id)
+    worker = find_worker(address.socket) if address.socket.exists() else None
+    if worker is not None:
+        unload(worker, only_idle=True)
+
+
 def _replace(worker: Worker, difference: str, tell: Callable[[str], object]) -> None:
     if not unload(worker, only_idle=True):
         raise EngineBusy(

@@ -56,7 +56,7 @@ class TestUsage:
     def test_a_bad_name(self, smolctl: Smolctl, bad: str) -> None:
         assert_fails(smolctl("model", "pull", "--", bad), 2)
 
-    @pytest.mark.parametrize("verb", ["frobnicate", "Pull", "ps"])
+    @pytest.mark.parametrize("verb", ["frobnicate", "Pull", "s"])
     def test_no_such_verb(self, smolctl: Smolctl, verb: str) -> None:
         assert_fails(smolctl("model", verb), 2, "no such command", "smolctl model --help")
 

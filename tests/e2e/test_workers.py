@@ -16,8 +16,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from smolctl.runner.workers import running_workers
+from smolctl.store.storage import locked
 from tests.support.processes import Smolctl
 from tests.support.random_model import CHATML, Geometry, write_random_model
+from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -62,6 +64,17 @@ def begun(smolctl: Smolctl, *arguments: str) -> subprocess.Popen[bytes]:
     assert process.stdout is not None
     assert os.read(process.stdout.fileno(), 1)
     return process
+
+
+def wait_for_a_waiter(lock: Path) -> None:
+    """Wait until some process waits for `lock`: the kernel lists it with an arrow."""
+    inode = f":{lock.stat().st_ino} "
+    wait_until(
+        lambda: any(
+            "-> FLOCK" in line and inode in line
+            for line in Path("/proc/locks").read_text().splitlines()
+        )
+    )
 
 
 def rows(text: str) -> list[str]:
@@ -312,20 +325,31 @@ class TestCommands:
         assert done.stdout == "Unloaded 1 model(s).\n"
         assert filled("model", "stop", "--all", expect=0).stdout == "No models are running.\n"
 
+    def test_a_model_that_is_removed_leaves_the_memory(self, filled: Smolctl) -> None:
+        filled("model", "run", "-d", "small", expect=0)
+        pid = worker(filled).pid
+        assert "Deleted" in filled("model", "rm", "small", expect=0).stdout
+        wait_for_end(pid)
+
     def test_what_loads_is_listed_as_that(self, smolctl: Smolctl, gguf: str) -> None:
         smolctl("model", "run", "-d", gguf, expect=0)
         found = worker(smolctl)
         smolctl("model", "unload", "--all", expect=0)
-        with subprocess.Popen(
-            ["flock", found.socket.with_suffix(".lock"), "sh", "-c", "echo; read _"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-        ) as holder:
-            assert holder.stdout is not None
-            holder.stdout.readline()
+        with locked(found.socket.with_suffix(".lock")):
             assert "Loading..." in smolctl("model", "ps", expect=0).stdout
-            holder.communicate(b"\n")
         assert "Loading..." not in smolctl("model", "ps", expect=0).stdout
+
+    def test_who_waits_for_a_model_to_load_may_leave(self, smolctl: Smolctl, gguf: str) -> None:
+        smolctl("model", "run", "-d", gguf, expect=0)
+        found = worker(smolctl)
+        smolctl("model", "unload", "--all", expect=0)
+        lock = found.socket.with_suffix(".lock")
+        with locked(lock):
+            process = smolctl.start("model", "run", gguf, *FRANCE)
+            wait_for_a_waiter(lock)
+            process.send_signal(signal.SIGINT)
+            process.communicate(timeout=LIMIT)
+        assert process.returncode == 130
 
     def test_unload_waits_until_it_is_gone(self, smolctl: Smolctl, gguf: str) -> None:
         smolctl("model", "run", "-d", gguf, expect=0)
