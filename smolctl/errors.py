@@ -85,6 +85,10 @@ class EngineBusy(NotRunnable):
     """More requests wait for the model already than may: try again later."""
 
 
+class TooLittleMemory(NotRunnable):
+    """What a model needs does not fit in the memory that is free."""
+
+
 class StorageError(SmolctlError):
     """Local storage failed: the disk is full, or a path may not be read or written."""
 

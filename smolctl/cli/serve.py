@@ -104,7 +104,7 @@ def command(
     """
     # Starlette and uvicorn take 200 ms, which --help need not.
     from smolctl.runner.gateway.app import gateway_app
-    from smolctl.runner.gateway.guard import Policy
+    from smolctl.runner.gateway.policy import Policy
     from smolctl.runner.gateway.server import base_url, listen, serve
     from smolctl.runner.gateway.workers import Workers
 

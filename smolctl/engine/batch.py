@@ -21,7 +21,12 @@ def compose(slots: Sequence[Slot], batch_tokens: int) -> list[tuple[Slot, Chunk]
     llama.cpp splits a batch where the numbers of its sequences have a gap, so they ascend.
     """
     working = [(slot, slot.reply) for slot in slots if slot.reply is not None]
-    prompts = [(slot, reply) for slot, reply in working if not reply.completion]
+    # A reply that had to give its place up has its prompt to do once more, and what followed.
+    prompts = [
+        (slot, reply)
+        for slot, reply in working
+        if not reply.completion or len(reply.tokens) - len(slot.tokens) > 1
+    ]
     replies = len(working) - len(prompts)
     budget = batch_tokens - replies
     if replies:

@@ -21,7 +21,11 @@ if TYPE_CHECKING:
 
     from smolctl.engine.weights import Weights
 
-_NO_SLOT = 1  # llama_decode: the KV cache has no room for the batch
+_NO_ROOM = 1  # llama_decode: nothing was decoded, and the KV cache is as it was
+
+
+class CacheFull(NotRunnable):
+    """The KV cache has no room for a batch; what the sequences hold is as it was."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +82,8 @@ class Context:
 
         Returns the row of each chunk's last token, by which its logits are found. With `embed`,
         in a context made for embeddings, every token is one of the `embeddings`. Raises
-        `NotRunnable` when llama.cpp cannot do it; what the sequences hold is then not known.
+        `CacheFull`, and `NotRunnable` when llama.cpp cannot do it for another reason; what the
+        sequences hold is then not known.
         """
         batch = self._batch
         row = 0
@@ -96,9 +101,10 @@ class Context:
         batch.n_tokens = row
         log.forget_complaints()
         status = self._lib.llama_decode(self.handle, batch)
+        if status == _NO_ROOM:
+            raise CacheFull("llama.cpp stopped: the KV cache is full")
         if status:
-            reason = "the context is full" if status == _NO_SLOT else f"status {status}"
-            raise NotRunnable(log.with_reason(f"llama.cpp stopped: {reason}"))
+            raise NotRunnable(log.with_reason(f"llama.cpp stopped: status {status}"))
         return rows
 
     def logits(self, row: int) -> npt.NDArray[np.float32]:

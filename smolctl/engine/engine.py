@@ -34,7 +34,11 @@ class Engine:
         self._context = context
         self._embedder = Embedder(weights, options, context.size if context else None)
         self.context_size = context.size if context else self._embedder.limit
-        self._scheduler = Scheduler(context, weights.vocabulary, options.queue) if context else None
+        self._scheduler = None
+        if context is not None:
+            self._scheduler = Scheduler(
+                context, weights.vocabulary, options.queue, shared_cache=options.shared_cache
+            )
 
     @classmethod
     def open(

@@ -121,18 +121,20 @@ def _open(weights: Weights, settings: Any) -> Context:
 def _settings(weights: Weights, options: EngineOptions) -> Any:
     """Return llama.cpp's parameters of the context.
 
-    One KV stream a sequence (`kv_unified` off): attention then reads a sequence's own cells, and
-    not everyone's under a mask. Logits are kept for one token of a sequence, the next one's
-    beginning: by default there is room for a batch of them, 100 MB with a vocabulary of 49,152.
+    Without a shared cache each sequence has a KV stream of its own (`kv_unified` off): attention
+    then reads a sequence's own cells, and not everyone's under a mask. Logits are kept for one
+    token of a sequence, the next one's beginning: by default there is room for a batch of them,
+    100 MB with a vocabulary of 49,152.
     """
     size = options.context_size or weights.context_length
     settings = weights.lib.llama_context_default_params()
-    settings.n_ctx = min(size * options.sequences, 2**32 - 1)
+    streams = 1 if options.shared_cache else options.sequences
+    settings.n_ctx = min(size * streams, 2**32 - 1)
     settings.n_seq_max = options.sequences
     settings.n_outputs_max = options.sequences
     settings.n_batch = settings.n_ubatch = options.batch_tokens
     settings.n_threads = settings.n_threads_batch = options.threads or _cores()
-    settings.kv_unified = False
+    settings.kv_unified = options.shared_cache
     settings.flash_attn_type = _FLASH_ATTENTION[options.flash_attention]
     settings.type_k = CACHE_TYPES[options.cache_type_k]
     settings.type_v = CACHE_TYPES[options.cache_type_v]

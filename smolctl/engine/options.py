@@ -28,7 +28,8 @@ UNQUANTIZED = ("f32", "f16", "bf16")
 class EngineOptions:
     """How to load a model. `context_size` is in tokens, None for the model's own.
 
-    `sequences` replies are generated side by side, each with a context of `context_size`.
+    `sequences` replies are generated side by side. Each has a KV cache of `context_size`, or with
+    `shared_cache` all have one together, of which any of them may use as much as is free.
     `threads` None takes one for each core this process may use. `batch_tokens` is the most that
     one step decodes. `queue` requests may wait for a sequence. `gpu_layers` go to a GPU, None for
     as many as llama.cpp finds room for; without a GPU, None is silent and any number but 0 is an
@@ -39,6 +40,7 @@ class EngineOptions:
     context_size: int | None = None
     threads: int | None = None
     sequences: int = 1
+    shared_cache: bool = False
     batch_tokens: int = 512
     cache_type_k: str = "f16"
     cache_type_v: str = "f16"

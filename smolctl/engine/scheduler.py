@@ -15,17 +15,22 @@ from threading import Condition, Thread
 from typing import TYPE_CHECKING
 
 from smolctl.engine.batch import compose
+from smolctl.engine.context import CacheFull
 from smolctl.engine.reply import Reply
 from smolctl.engine.sampling import Sampler
 from smolctl.engine.slots import Slot, choose
 from smolctl.errors import EngineBusy, NotRunnable, PromptTooLong, SmolctlError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
-    from smolctl.engine.context import Context
+    from smolctl.engine.context import Chunk, Context
     from smolctl.engine.generation import Generation, GenerationRequest
     from smolctl.engine.vocabulary import Vocabulary
+
+
+_HEADROOM = 64
+"""Tokens of a shared cache that each reply under way is left to grow by before others come in."""
 
 
 @dataclass(frozen=True)
@@ -45,14 +50,22 @@ class EngineState:
 
 
 class Scheduler:
-    """Generates in `context`, of which it has the only use. At most `queue` requests wait."""
+    """Generates in `context`, of which it has the only use. At most `queue` requests wait.
 
-    def __init__(self, context: Context, vocabulary: Vocabulary, queue: int) -> None:
+    With a `shared_cache`, the sequences share the context's KV cache. Where it gets full, what is
+    kept for later prompts goes first, and then the youngest reply gives its place up; it goes on
+    later, from its tokens so far.
+    """
+
+    def __init__(
+        self, context: Context, vocabulary: Vocabulary, queue: int, *, shared_cache: bool = False
+    ) -> None:
         self.vocabulary = vocabulary
         self.context_size = context.size
         self._context = context
         self._slots = [Slot(number) for number in range(context.sequences)]
         self._queue = queue
+        self._shared_cache = shared_cache
         self._waiting: deque[Reply] = deque()
         self._changed = Condition()
         self._closing = False
@@ -72,12 +85,14 @@ class Scheduler:
     @property
     def state(self) -> EngineState:
         """What is done just now; it waits for nothing, so the numbers may not add up."""
+        capacity = self.context_size * (1 if self._shared_cache else len(self._slots))
         return EngineState(
             sequences=len(self._slots),
             generating=sum(slot.reply is not None for slot in self._slots),
             waiting=len(self._waiting),
-            kv_tokens=sum(len(slot.tokens) for slot in self._slots),
-            kv_capacity=len(self._slots) * self.context_size,
+            # Sequences that share a prefix hold it once.
+            kv_tokens=min(sum(len(slot.tokens) for slot in self._slots), capacity),
+            kv_capacity=capacity,
         )
 
     def submit(
@@ -148,11 +163,12 @@ class Scheduler:
             return
         try:
             rows = self._context.decode([chunk for _, chunk in step])
+        except CacheFull as error:
+            if not (self._shared_cache and self._make_room()):
+                self._give_up(step, error)
+            return
         except NotRunnable as error:
-            for slot, _ in step:
-                self._context.cut(slot.number, 0)
-                slot.tokens.clear()
-                self._fail(slot, error)
+            self._give_up(step, error)
             return
         for (slot, chunk), row in zip(step, rows, strict=True):
             slot.tokens += chunk.tokens
@@ -178,6 +194,36 @@ class Scheduler:
         if not reply.take(token, score, self.vocabulary):
             self._free(slot)
 
+    def _give_up(self, step: Sequence[tuple[Slot, Chunk]], error: SmolctlError) -> None:
+        """Have the replies of a step that failed end with `error`."""
+        for slot, _ in step:
+            self._clear(slot)
+            self._fail(slot, error)
+
+    def _make_room(self) -> bool:
+        """Empty a sequence of a shared cache that is full; False when only one is in use.
+
+        The one whose tokens are kept for later and that was used least recently, else the one of
+        the youngest reply, which waits for a sequence anew.
+        """
+        kept = [slot for slot in self._slots if slot.reply is None and slot.tokens]
+        if kept:
+            self._clear(min(kept, key=lambda slot: slot.last_used))
+            return True
+        working = [(slot.reply, slot) for slot in self._slots if slot.reply is not None]
+        if len(working) < 2:
+            return False
+        reply, slot = max(working, key=lambda pair: pair[0].number)
+        self._clear(slot)
+        self._free(slot)
+        with self._changed:
+            self._waiting.appendleft(reply)
+        return True
+
+    def _clear(self, slot: Slot) -> None:
+        self._context.cut(slot.number, 0)
+        slot.tokens.clear()
+
     def _let_go(self) -> None:
         """End the replies that were cancelled, with a sequence or still without."""
         for slot in self._slots:
@@ -194,14 +240,18 @@ class Scheduler:
     def _take_in(self) -> None:
         """Give sequences to those that wait, the oldest first; a prefix may be worth waiting for.
 
-        Whoever waits for a prefix holds up nobody behind.
+        Whoever waits for a prefix holds up nobody behind; who waits for room in a shared cache
+        does, or a long prompt would never get any.
         """
         with self._changed:
             waiting = list(self._waiting)
         for reply in waiting:
-            place = choose(self._slots, reply.prompt, can_copy=self._context.can_copy)
+            place = choose(self._slots, reply.tokens, can_copy=self._context.can_copy)
             if place is None:
                 continue
+            in_use = place.shared if place.source.reply is not None else 0
+            if not self._has_room(len(reply.tokens) - in_use):
+                break
             slot, shared = place.slot, place.shared
             if place.source is not slot:
                 self._context.copy(place.source.number, slot.number, shared)
@@ -211,9 +261,16 @@ class Scheduler:
             else:
                 slot.tokens.clear()
             slot.reply = reply
-            reply.generation.admitted(len(slot.tokens))
+            if not reply.completion:
+                reply.generation.admitted(len(slot.tokens))
             with self._changed:
                 self._waiting.remove(reply)
+
+    def _has_room(self, tokens: int) -> bool:
+        """Whether a shared cache has room for `tokens` more beside the replies under way."""
+        used = [len(slot.reply.tokens) for slot in self._slots if slot.reply is not None]
+        room = self.context_size - sum(used) - _HEADROOM * len(used)
+        return not self._shared_cache or not used or tokens <= room
 
     def _fail(self, slot: Slot, error: SmolctlError) -> None:
         if slot.reply is not None:

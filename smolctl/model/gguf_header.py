@@ -23,6 +23,21 @@ Scalar: TypeAlias = int | float | bool | str
 
 _CHAT_TEMPLATE = "tokenizer.chat_template"
 
+_ENCODERS = frozenset(
+    {
+        "bert",
+        "eurobert",
+        "gemma-embedding",
+        "jina-bert-v2",
+        "jina-bert-v3",
+        "modern-bert",
+        "neo-bert",
+        "nomic-bert",
+        "nomic-bert-moe",
+    }
+)
+"""The architectures for which llama.cpp makes no memory (`llama_model::create_memory`)."""
+
 
 @dataclass(frozen=True)
 class ArrayFacts:
@@ -240,6 +255,16 @@ class GGUFHeader:
     def is_projector(self) -> bool:
         """Whether this is a multimodal projector, which llama.cpp loads beside a model."""
         return self.architecture == "clip"
+
+    @property
+    def is_causal(self) -> bool:
+        """Whether a token attends to those before it alone, as in every model that generates.
+
+        Encoders, which make embeddings, say that they do not (`attention.causal`), or llama.cpp
+        knows it of their architecture.
+        """
+        stated = self._flag(self.key("attention.causal"))
+        return stated is not False and self.architecture not in _ENCODERS
 
     def key(self, name: str) -> str:
         """Return the full key of the architecture's own fact `name`: `llama.block_count`."""

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from smolctl.engine.chat_template import ChatTemplate, find_template
-from smolctl.errors import InvalidGGUF, NotRunnable
+from smolctl.errors import InvalidGGUF, TooLittleMemory
 from smolctl.model.gguf import read_file
-from smolctl.model.memory import CONTEXT_STEP, largest_context
+from smolctl.model.memory import ContextShape, Memory, largest_context, memory_needed
+from smolctl.model.units import format_size
+from smolctl.runner.memory import usable_memory
 
 if TYPE_CHECKING:
     from smolctl.engine.options import EngineOptions
     from smolctl.model.gguf import GGUFHeader
     from smolctl.runner.source import ModelSource
-
-
-_USABLE_PERCENT = 80
-"""Share of the free memory that a model may take: what else runs goes on needing some."""
 
 
 @dataclass(frozen=True)
@@ -40,44 +37,76 @@ class Runnable:
         first = headers[0]
         return cls(source, first, find_template(source.template, first.chat_template))
 
-    def fit(self, options: EngineOptions) -> EngineOptions:
-        """Return `options` with the context size filled in where the person left it open.
+    @property
+    def full_context(self) -> int | None:
+        """The context to use where the person leaves it open and memory allows it, in tokens."""
+        own = self.header.context_length
+        wanted = self.source.context_size or own
+        if not self.header.is_causal and wanted and own:
+            return min(wanted, own)  # an encoder has no more positions
+        return wanted
 
-        It is the artifact's, else the model's own, and never more than fits in free memory: a
-        packaged context of 128 K tokens must not take the machine down. Raises `NotRunnable`
-        when the person asked for one that does not fit.
+    def needed(self, options: EngineOptions) -> Memory:
+        """Return about how much memory the model takes when it is loaded with `options`.
+
+        Where they leave the context open, with the full one.
+        """
+        length = options.context_size or self.full_context or 0
+        return memory_needed(self.header, self.source.weights_bytes, _shape(options, length))
+
+    def fit(self, options: EngineOptions, *, all_sequences: bool = False) -> EngineOptions:
+        """Return `options` with the context size filled in, and as many sequences as fit.
+
+        The context is the person's (`options.context_size`), else the artifact's, else the
+        model's own; one that nobody asked for is cut to what fits in free memory: a packaged
+        context of 128 K tokens must not take the machine down. Then come as many sequences as
+        fit, up to those of `options` and never less than one. `all_sequences` says that a person
+        asked for them: then all are kept, and the context is cut for them.
+
+        Raises `TooLittleMemory`, with the numbers, when what was asked for does not fit.
         """
         wanted = options.context_size or self.full_context
         if wanted is None:
             return options
-        size = self.source.weights_bytes
-        memory = _free_memory() * _USABLE_PERCENT // 100
-        fits = min(wanted, largest_context(self.header, size, memory, _rounded_up(wanted)))
-        if options.context_size is not None and fits < options.context_size:
-            raise NotRunnable(
-                f"a context of {options.context_size} tokens does not fit in memory",
-                hint=f"--ctx-size {fits} is the largest that does.",
-            )
-        return replace(options, context_size=fits)
+        if not self.header.is_causal:
+            return replace(options, context_size=min(wanted, self.full_context or wanted))
+        usable = usable_memory()
+        least = options.sequences if all_sequences else 1
+        fixed = replace(options, context_size=wanted, sequences=least)
+        if self.needed(fixed).total > usable:
+            fixed = replace(fixed, context_size=self._largest(fixed, usable, options.context_size))
+        for sequences in range(options.sequences, least, -1):
+            more = replace(fixed, sequences=sequences)
+            if self.needed(more).total <= usable:
+                return more
+        return fixed
 
-    @property
-    def full_context(self) -> int | None:
-        """The context to use where the person leaves it open and memory allows it, in tokens."""
-        return self.source.context_size or self.header.context_length
+    def _largest(self, options: EngineOptions, usable: int, asked: int | None) -> int:
+        """Return the largest context that fits, where that of `options` does not."""
+        weights_bytes = self.source.weights_bytes
+        shape = _shape(options, options.context_size or 0)
+        largest = largest_context(self.header, weights_bytes, usable, shape)
+        smallest = self.needed(replace(options, context_size=largest)).total
+        if asked is None and smallest <= usable:
+            return largest
+        needed = self.needed(options).total if asked is not None else smallest
+        times = f" for each of {options.sequences} sequences" if options.sequences > 1 else ""
+        raise TooLittleMemory(
+            f"{self.source.name} needs {format_size(needed)} of memory with a context of"
+            f" {asked or largest} tokens{times}; {format_size(usable)} can be had",
+            hint=f"--ctx-size {largest} is the largest that fits."
+            if smallest <= usable
+            else "Even the smallest context does not fit: unload other models, or use a smaller"
+            " variant.",
+        )
 
 
-def _rounded_up(tokens: int) -> int:
-    return -(-tokens // CONTEXT_STEP) * CONTEXT_STEP
-
-
-def _free_memory() -> int:
-    """Return the bytes of memory that can be had without pushing anything out, or a guess."""
-    try:
-        with open("/proc/meminfo", encoding="ascii") as file:  # noqa: PTH123
-            for line in file:
-                name, _, amount = line.partition(":")
-                if name == "MemAvailable":
-                    return int(amount.split()[0]) * 1024
-    except (OSError, ValueError):
-        pass  # no Linux; half of all there is, is a safe guess elsewhere
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
+def _shape(options: EngineOptions, length: int) -> ContextShape:
+    return ContextShape(
+        length,
+        options.sequences,
+        options.cache_type_k,
+        options.cache_type_v,
+        options.batch_tokens,
+        flash_attention=options.flash_attention != "off",
+    )

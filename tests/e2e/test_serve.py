@@ -68,14 +68,13 @@ class Served:
         return found
 
     def close(self) -> None:
-        """Nothing outlives the test: neither the gateway nor its workers."""
+        """End the gateway and its workers."""
         self.http.close()
         self.smolctl.close()
-        self.smolctl("model", "unload", "--all", expect=0)
 
 
 def demo_smolctl(folder: Path, demo_store: Store) -> Smolctl:
-    made = Smolctl(folder, XDG_RUNTIME_DIR=str(folder), XDG_STATE_HOME=str(folder / "state"))
+    made = Smolctl(folder)
     shutil.copytree(demo_store.root, made.home)
     return made
 
@@ -140,6 +139,17 @@ class TestOpenAIsClient:
         (call,) = reply.choices[0].message.tool_calls or []
         assert call.type == "function"
         assert (call.function.name, call.function.arguments) == ("weather", "{}")
+
+    def test_gets_a_completion(self, served: Served) -> None:
+        reply = served.client().completions.create(
+            model=MODEL, prompt="Say", extra_body={"grammar": 'root ::= "hello"'}
+        )
+        assert reply.choices[0].text == "hello"
+
+    def test_gets_embeddings(self, served: Served) -> None:
+        reply = served.client().embeddings.create(model=MODEL, input=["one", "two"])
+        assert [item.index for item in reply.data] == [0, 1]
+        assert sum(value**2 for value in reply.data[0].embedding) == pytest.approx(1, rel=1e-3)
 
     def test_sees_the_models(self, served: Served) -> None:
         names = [model.id for model in served.client().models.list()]
@@ -228,6 +238,27 @@ def test_models_are_pulled_run_and_removed(
     assert served.http.get("/models").json() == []
     assert served.http.get("/engines/ps").json() == []
     until(lambda: not os.path.exists(f"/proc/{pid}"), "the worker is still there")  # noqa: PTH110
+
+
+def test_run_finds_its_models_behind_it(own: Callable[..., Served]) -> None:
+    served = own(SMOLCTL_API_KEY="s3cret")
+    served.smolctl.environment["SMOLCTL_HOST"] = served.url
+
+    done = served.smolctl("model", "run", MODEL, QUESTION, "--temperature", "0", expect=0)
+
+    assert done.stdout == f"{ANSWER}\n"
+    del served.smolctl.environment["SMOLCTL_API_KEY"]
+    served.smolctl("model", "run", MODEL, QUESTION, expect=4)
+
+
+def test_models_stay_as_long_as_it_says(own: Callable[..., Served]) -> None:
+    served = own("--keep-alive", "-1")
+    served.smolctl("model", "run", MODEL, QUESTION, "--keep-alive", "1m", expect=0)
+    assert served.worker()["expires_at"] is not None
+
+    served.client().chat.completions.create(model=MODEL, messages=ASKED)
+
+    assert served.worker()["expires_at"] is None
 
 
 class TestWhoMay:

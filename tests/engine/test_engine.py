@@ -216,7 +216,7 @@ def test_a_step_that_llama_cpp_cannot_do_fails_its_replies_and_no_later_one(engi
     expected = reply(engine, PROMPT)
     real = engine._context._lib.llama_decode
     monkeypatch.setattr(engine._context._lib, "llama_decode", lambda *_: 1)
-    with pytest.raises(NotRunnable, match="the context is full"):
+    with pytest.raises(NotRunnable, match="the KV cache is full"):
         reply(engine, "something else")
     monkeypatch.setattr(engine._context._lib, "llama_decode", real)
     assert reply(engine, PROMPT) == expected

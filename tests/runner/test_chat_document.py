@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 
@@ -13,6 +14,7 @@ from smolctl.engine.conversation import ChatRequest, Message, Tool, ToolCall, To
 from smolctl.engine.gbnf import Grammar
 from smolctl.engine.json_schema import JSON_OBJECT
 from smolctl.engine.sampling import Sampling
+from smolctl.errors import UsageError
 from smolctl.runner.chat_document import chat_document, parse_chat
 from smolctl.runner.fields import InvalidField
 from smolctl.runner.generation_fields import Delivery, for_choice
@@ -159,3 +161,31 @@ def test_an_error_names_the_place():
     with pytest.raises(InvalidField) as caught:
         parsed(messages=[{"role": "user", "content": "a"}, {"role": "user", "content": {}}])
     assert caught.value.param == "messages[1].content"
+
+
+NAMES = (
+    "messages temperature top_k top_p min_p seed max_tokens n stop stream stream_options logprobs"
+    " top_logprobs logit_bias response_format grammar tools tool_choice parallel_tool_calls role"
+    " content type text function name arguments parameters schema json_schema properties tool_calls"
+)
+anything = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.sampled_from(["user", "tool", "text", "function", "required", "json_schema", "object"])
+    | text,
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(NAMES.split()), inner, max_size=4)
+    ),
+    max_leaves=12,
+)
+
+
+@given(st.dictionaries(st.sampled_from(NAMES.split()), anything, max_size=6), st.booleans())
+def test_whatever_comes_is_read_or_refused(document, greeted):
+    if greeted:
+        document["messages"] = [{"role": "user", "content": "Hello"}]
+    with contextlib.suppress(UsageError):
+        parse_chat(document)

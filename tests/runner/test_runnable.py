@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from smolctl.engine.options import EngineOptions
-from smolctl.errors import ModelNotFound, NotRunnable
-from smolctl.model.gguf import read_file
-from smolctl.model.memory import kv_cache_bytes
+from smolctl.errors import ModelNotFound, TooLittleMemory
 from smolctl.runner import runnable
 from smolctl.runner.runnable import Runnable
 from smolctl.runner.source import file_source
 from tests.support.gguf_files import shard
+from tests.support.random_bert import write_random_bert
 from tests.support.random_model import Geometry, write_random_model
 
 if TYPE_CHECKING:
@@ -29,9 +29,9 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def fitted(
-    monkeypatch: pytest.MonkeyPatch, path: Path, free: int, asked: int | None = None
+    monkeypatch: pytest.MonkeyPatch, path: Path, usable: int, asked: int | None = None
 ) -> int | None:
-    monkeypatch.setattr(runnable, "_free_memory", lambda: free)
+    monkeypatch.setattr(runnable, "usable_memory", lambda: usable)
     return Runnable.read(file_source(path)).fit(EngineOptions(context_size=asked)).context_size
 
 
@@ -42,23 +42,80 @@ def test_with_memory_the_context_is_the_models_own(
     assert fitted(monkeypatch, path, PLENTY, asked=1000) == 1000
 
 
-def test_a_context_that_does_not_fit_is_cut_and_leaves_memory_to_others(
+def test_a_context_that_nobody_asked_for_is_cut_to_what_fits(
     monkeypatch: pytest.MonkeyPatch, path: Path
 ) -> None:
-    free = kv_cache_bytes(read_file(path), 131_072)
-    size = fitted(monkeypatch, path, free)
-    assert size is not None
-    assert 256 <= size < 131_072
-    assert kv_cache_bytes(read_file(path), size) < 0.8 * free
+    model = Runnable.read(file_source(path))
+    usable = model.needed(EngineOptions(context_size=10_000)).total
+    assert fitted(monkeypatch, path, usable) == 10_240  # rounded up, as llama.cpp does
+    assert fitted(monkeypatch, path, usable - 1) == 9984
 
 
 def test_a_context_that_was_asked_for_is_not_cut_in_silence(
     monkeypatch: pytest.MonkeyPatch, path: Path
 ) -> None:
-    with pytest.raises(NotRunnable, match="does not fit") as caught:
-        fitted(monkeypatch, path, 1_000_000, asked=100_000)
-    assert caught.value.hint is not None
-    assert "--ctx-size 256" in caught.value.hint
+    usable = Runnable.read(file_source(path)).needed(EngineOptions(context_size=512)).total
+    with pytest.raises(
+        TooLittleMemory, match=r"needs \d+ MB .* of 100000 tokens; .* MB can be had"
+    ) as caught:
+        fitted(monkeypatch, path, usable, asked=100_000)
+    assert caught.value.exit_code == 7
+    assert caught.value.hint == "--ctx-size 512 is the largest that fits."
+
+
+@pytest.mark.parametrize("asked", [None, 4096])
+def test_a_model_that_does_not_fit_at_all_says_so(
+    monkeypatch: pytest.MonkeyPatch, path: Path, asked: int | None
+) -> None:
+    with pytest.raises(TooLittleMemory, match=r"needs .*; 100 kB can be had") as caught:
+        fitted(monkeypatch, path, 100_000, asked)
+    assert "Even the smallest context does not fit" in str(caught.value.hint)
+
+
+def test_the_context_comes_first_and_then_as_many_sequences_as_fit(
+    monkeypatch: pytest.MonkeyPatch, path: Path
+) -> None:
+    model = Runnable.read(file_source(path))
+    wanted = EngineOptions(context_size=4096, sequences=8)
+    for fits in (1, 3, 8):
+        usable = model.needed(replace(wanted, sequences=fits)).total
+        monkeypatch.setattr(runnable, "usable_memory", lambda usable=usable: usable)
+        assert model.fit(wanted) == replace(wanted, sequences=fits)
+    # One that is cut leaves no room for a second.
+    monkeypatch.setattr(
+        runnable, "usable_memory", lambda: model.needed(EngineOptions(context_size=4096)).total
+    )
+    assert model.fit(EngineOptions(sequences=8)) == EngineOptions(context_size=4096)
+
+
+def test_sequences_that_were_asked_for_are_kept_and_the_context_is_cut_for_them(
+    monkeypatch: pytest.MonkeyPatch, path: Path
+) -> None:
+    model = Runnable.read(file_source(path))
+    usable = model.needed(EngineOptions(context_size=1024, sequences=8)).total
+    monkeypatch.setattr(runnable, "usable_memory", lambda: usable)
+    fixed = model.fit(EngineOptions(sequences=8), all_sequences=True)
+    assert (fixed.sequences, fixed.context_size) == (8, 1024)
+    with pytest.raises(TooLittleMemory, match="for each of 8 sequences") as caught:
+        model.fit(EngineOptions(context_size=2048, sequences=8), all_sequences=True)
+    assert caught.value.hint == "--ctx-size 1024 is the largest that fits."
+
+
+def test_a_quantized_cache_makes_room(monkeypatch: pytest.MonkeyPatch, path: Path) -> None:
+    model = Runnable.read(file_source(path))
+    usable = model.needed(EngineOptions(context_size=4096)).total
+    monkeypatch.setattr(runnable, "usable_memory", lambda: usable)
+    small = EngineOptions(context_size=4352, cache_type_k="q8_0", cache_type_v="q4_0")
+    assert model.fit(small) == small
+
+
+def test_an_encoder_has_the_context_of_its_positions(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    path = write_random_bert(tmp_path / "bert.gguf", context=256)
+    assert fitted(monkeypatch, path, PLENTY) == 256
+    assert fitted(monkeypatch, path, PLENTY, asked=1000) == 256
+    assert fitted(monkeypatch, path, PLENTY, asked=100) == 100
 
 
 def test_any_shard_means_all_of_them_in_their_order(tmp_path: Path) -> None:

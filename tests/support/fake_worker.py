@@ -132,7 +132,7 @@ class FakeWorkers:
     `obtained` are the names of the models that were asked for.
     """
 
-    expectation = '{"version": "1", "options": {}}'
+    headers = {"X-Smolctl-Expect": "what it expects", "X-Smolctl-Keep-Alive": "60"}  # noqa: RUF012
 
     def __init__(self, start: Callable[[str], Path]) -> None:
         self.start = start

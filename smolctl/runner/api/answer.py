@@ -10,8 +10,6 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from starlette.concurrency import run_in_threadpool
-
 from smolctl.runner.api.accounts import timings_document, usage_document
 from smolctl.runner.api.exchange import dumps, event
 from smolctl.runner.fields import parse_body
@@ -79,7 +77,7 @@ async def answer(
             return asked
 
         # Hostile templates and grammars take seconds, which other requests need not wait for.
-        asked = await run_in_threadpool(begin)
+        asked = await service.in_thread(begin)
         if exchange.gone:
             return
         head = {

@@ -102,7 +102,7 @@ class _Pages:
 
     async def metrics(self, request: Request) -> Response:
         del request
-        text = self._service.metrics.text(self._service.model.engine.state)
+        text = self._service.metrics.text(self._service.model.engine)
         return Response(text, headers={"content-type": CONTENT_TYPE})
 
     async def models(self, request: Request) -> Response:

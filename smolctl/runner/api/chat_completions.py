@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -31,16 +32,19 @@ def _read(document: dict[str, Any], exchange: Exchange, service: Service) -> Ask
     call = parse_chat(document)
     name = service.check_model(exchange, call.model)
     service.check_generates()
-    chat = call.chat
-    prepared = [
-        service.model.prepare(replace(chat, sampling=for_choice(chat.sampling, index)))
-        for index in range(call.delivery.choices)
-    ]
+    # Rendered once: a slow template must not take `n` times as long.
+    prepared = service.model.prepare(call.chat)
+    choices = range(call.delivery.choices)
+    sampling = call.chat.sampling
     return Asked(
         model=name,
-        requests=[each.request for each in prepared],
+        requests=[
+            replace(prepared.request, sampling=for_choice(sampling, index)) for index in choices
+        ],
         delivery=call.delivery,
-        shape=_Messages([each.reader for each in prepared], logprobs=chat.logprobs is not None),
+        shape=_Messages(
+            [deepcopy(prepared.reader) for _ in choices], logprobs=call.chat.logprobs is not None
+        ),
         id_prefix="chatcmpl",
         object="chat.completion",
         chunk_object="chat.completion.chunk",

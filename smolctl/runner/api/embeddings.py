@@ -6,8 +6,6 @@ import base64
 import struct
 from typing import TYPE_CHECKING, Any
 
-from starlette.concurrency import run_in_threadpool
-
 from smolctl.runner.api.prompts import read_texts, tokens_of
 from smolctl.runner.fields import Fields, parse_body
 
@@ -23,7 +21,7 @@ _MAXIMUM_DIMENSIONS = 2**20
 async def embeddings(exchange: Exchange, service: Service) -> None:
     """Answer with a vector for each text."""
     body = await exchange.body()
-    document = await run_in_threadpool(_embed, body, exchange, service)
+    document = await service.in_thread(lambda: _embed(body, exchange, service))
     service.metrics.count_tokens(document["usage"]["prompt_tokens"])
     await exchange.send_json(document)
 
@@ -37,7 +35,7 @@ def _embed(body: bytes, exchange: Exchange, service: Service) -> dict[str, Any]:
         request.fail("input", "has a text that is empty")
     encoded = request.choice("encoding_format", ("float", "base64")) == "base64"
     wanted = request.count("dimensions", 1, _MAXIMUM_DIMENSIONS)
-    engine: Any = service.model.engine  # its embeddings are on their way
+    engine = service.model.engine
     inputs = [tokens_of(text, engine.vocabulary.tokenize_whole) for text in texts]
     vectors = engine.embed(inputs)
     size = len(vectors[0])

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from smolctl.engine.engine import Engine
     from smolctl.engine.generation import Generation
-    from smolctl.engine.scheduler import EngineState
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -50,8 +50,9 @@ class Metrics:
             self._first_token.observe(timings.first_token)
             self._queued.observe(timings.queued)
 
-    def text(self, state: EngineState) -> str:
-        """Return everything, with what the engine does just now."""
+    def text(self, engine: Engine) -> str:
+        """Return everything, with what `engine` does just now."""
+        state = engine.state
         lines: list[str] = []
         lines += _head("requests_total", "counter", "Requests that are over, by route and status.")
         for (route, status), count in sorted(self._requests.items()):

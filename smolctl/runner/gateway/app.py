@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
     from smolctl.registry.access import RegistryAccess
-    from smolctl.runner.gateway.guard import Policy
+    from smolctl.runner.gateway.policy import Policy
     from smolctl.runner.gateway.workers import Workers
     from smolctl.store.store import Store
 
@@ -55,9 +55,7 @@ def gateway_app(
         Route("/engines/ps", manage.running),
         Route("/engines/status", manage.status),
     ]
-    forwarding = {
-        each: Forwarding(each, router, metrics, workers.expectation) for each in OPERATIONS
-    }
+    forwarding = {each: Forwarding(each, router, metrics, workers.headers) for each in OPERATIONS}
     for prefix in PREFIXES:
         routes += [
             *(Route(f"{prefix}/{each}", forwarding[each], methods=["POST"]) for each in OPERATIONS),

@@ -13,9 +13,11 @@ from smolctl.runner.fields import Fields, InvalidField, parse_body
 from smolctl.runner.gateway.body import ClientGone, read_body
 from smolctl.runner.gateway.failure import gateway_failure, response
 from smolctl.runner.gateway.worker_connection import WorkerConnection, WorkerLost
-from smolctl.runner.worker_status import EXPECT_HEADER, WORKER_DIFFERS
+from smolctl.runner.worker_status import KEEP_ALIVE_HEADER, WORKER_DIFFERS
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import h11
     from starlette.types import Receive, Scope, Send
 
@@ -27,11 +29,16 @@ PREFIXES = ("/v1", "/engines/v1", "/engines/llama.cpp/v1")
 
 OPERATIONS = ("chat/completions", "completions", "embeddings")
 
-_Headers = list[tuple[bytes, bytes]]
+_Headers = dict[bytes, bytes]
 
 _ATTEMPTS = 2
 _MODEL_ID = MODEL_ID_HEADER.encode()
-_PASSED_ON = frozenset({b"content-type", b"accept", b"user-agent", b"x-request-id"})
+_PASSED_ON = frozenset(
+    {
+        *(b"content-type", b"accept", b"user-agent", b"x-request-id"),
+        KEEP_ALIVE_HEADER.lower().encode(),
+    }
+)
 """Of a request's headers. The key is the gateway's, and no worker's business."""
 
 _NOT_PASSED_BACK = frozenset(
@@ -46,11 +53,13 @@ _NOT_PASSED_BACK = frozenset(
 class Forwarding:
     """The ASGI application of one of `OPERATIONS`."""
 
-    def __init__(self, operation: str, router: Router, metrics: Metrics, expectation: str) -> None:
+    def __init__(
+        self, operation: str, router: Router, metrics: Metrics, headers: Mapping[str, str]
+    ) -> None:
         self._operation = operation
         self._router = router
         self._metrics = metrics
-        self._expectation = (EXPECT_HEADER.encode(), expectation.encode())
+        self._headers = {name.lower().encode(): text.encode() for name, text in headers.items()}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request. When the client hangs up, so does this on the worker, at once."""
@@ -76,10 +85,11 @@ class Forwarding:
     async def _answer(
         self, body: bytes, scope: Scope, receive: Receive, send: Send, counted: Counted
     ) -> None:
-        passed_on = [header for header in scope["headers"] if header[0] in _PASSED_ON]
+        given = {name: text for name, text in scope["headers"] if name in _PASSED_ON}
+        headers = {**self._headers, **given}
         try:
             name = Fields(parse_body(body)).required_text("model")
-            await self._forward(name, passed_on, body, send, counted)
+            await self._forward(name, headers, body, send, counted)
         except InvalidReference as error:
             await _fail(InvalidField("model", error.message), scope, receive, send, counted)
         except SmolctlError as error:
@@ -111,10 +121,10 @@ class Forwarding:
         counted: Counted,
     ) -> None:
         """Pass a worker's answer on. Raises `WorkerLost` only while nothing was passed on."""
-        headers = [*headers, (_MODEL_ID, route.model_id.encode()), self._expectation]
+        named = [*headers.items(), (_MODEL_ID, route.model_id.encode())]
         connection = await WorkerConnection.open(route.socket)
         try:
-            head = await connection.ask("POST", f"/v1/{self._operation}", headers, body)
+            head = await connection.ask("POST", f"/v1/{self._operation}", named, body)
             kept = [(name, text) for name, text in head.headers if name not in _NOT_PASSED_BACK]
             if not _is_stream(head):
                 content = await connection.read()
@@ -165,7 +175,7 @@ def _is_stream(head: h11.Response) -> bool:
     return next(types, b"").startswith(b"text/event-stream")
 
 
-def _start(status: int, headers: _Headers) -> dict[str, object]:
+def _start(status: int, headers: list[tuple[bytes, bytes]]) -> dict[str, object]:
     return {"type": "http.response.start", "status": status, "headers": headers}
 
 

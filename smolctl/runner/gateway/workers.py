@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from smolctl.runner.address import WorkerFolder
 from smolctl.runner.source import model_source
-from smolctl.runner.worker_status import expected
+from smolctl.runner.worker_status import EXPECT_HEADER, KEEP_ALIVE_HEADER, expected
 from smolctl.runner.workers import end, obtain_worker, running_workers, survey, unload
 
 if TYPE_CHECKING:
@@ -39,9 +39,12 @@ class Workers:
     debug: bool = False
 
     @cached_property
-    def expectation(self) -> str:
-        """What requests say of the worker that they are meant for."""
-        return json.dumps(expected(self.options, self.named).as_json())
+    def headers(self) -> dict[str, str]:
+        """What a request tells its worker: what is expected of it, and how long to stay then."""
+        expectation = expected(self.options, self.named)
+        headers = {EXPECT_HEADER: json.dumps(expectation.as_json())}
+        stay = self.settings.keep_alive if self.keep_alive is None else self.keep_alive
+        return headers if stay is None else {**headers, KEEP_ALIVE_HEADER: f"{stay:g}"}
 
     def obtain(self, model: StoredModel, name: str) -> Path:
         """Return the socket of the worker of `model`, started if need be. Raises `SmolctlError`."""

@@ -100,3 +100,11 @@ def test_half_a_request_is_none(server, endless, activity):
     connection.close()
     wait_until(lambda: not activity.busy)
     assert endless.engine.state.generating == 0
+
+
+def test_what_was_admitted_before_a_refusal_is_given_up(endless, http):
+    """A request for more than may wait is refused as a whole."""
+    body = {**NEVER_ENDS, "prompt": ["a"] * 100}
+    assert http.post("/v1/completions", json=body).status_code == 429
+    wait_until(lambda: not endless.engine.state.generating)
+    assert endless.engine.state.waiting == 0

@@ -11,7 +11,7 @@ import pytest
 
 from smolctl.registry.access import RegistryAccess
 from smolctl.runner.gateway.app import gateway_app
-from smolctl.runner.gateway.guard import Policy
+from smolctl.runner.gateway.policy import Policy
 from smolctl.settings import Settings
 from tests.support.fake_worker import FakeWorker, FakeWorkers
 from tests.support.unix_server import serving

@@ -63,7 +63,6 @@ class TestARequest:
             "Authorization": "Bearer secret",
             "Cookie": "secret",
             "X-Smolctl-Model-ID": "sha256:0",
-            "X-Smolctl-Keep-Alive": "-1",
             "X-Smolctl-Expect": "{}",
         }
 
@@ -72,8 +71,16 @@ class TestARequest:
         (asked,) = worker.asked
         assert "secret" not in str(asked.headers)
         assert asked.headers["x-smolctl-model-id"] == str(gateway.store.get(MODEL).id)
-        assert asked.headers["x-smolctl-expect"] == gateway.workers.expectation
-        assert "x-smolctl-keep-alive" not in asked.headers
+        assert asked.headers["x-smolctl-expect"] == "what it expects"
+        assert asked.headers["x-smolctl-keep-alive"] == "60"
+
+    def test_may_say_how_long_the_model_is_to_stay(self, gateway: Gateway) -> None:
+        worker = gateway.worker(answering(ANSWER))
+
+        headers = {"X-Smolctl-Keep-Alive": "5m"}
+        gateway.client.post("/v1/chat/completions", json=CHAT, headers=headers)
+
+        assert worker.asked[0].headers["x-smolctl-keep-alive"] == "5m"
 
     @pytest.mark.parametrize("prefix", ["/v1", "/engines/v1", "/engines/llama.cpp/v1"])
     @pytest.mark.parametrize("operation", ["chat/completions", "completions", "embeddings"])

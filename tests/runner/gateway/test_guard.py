@@ -11,7 +11,8 @@ import pytest
 from starlette.responses import Response
 
 from smolctl.errors import UsageError
-from smolctl.runner.gateway.guard import Guard, Policy
+from smolctl.runner.gateway.guard import Guard
+from smolctl.runner.gateway.policy import Policy
 
 PAGE = "https://app.example"
 PREFLIGHT = {"Origin": PAGE, "Access-Control-Request-Method": "POST"}
