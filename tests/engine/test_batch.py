@@ -57,7 +57,7 @@ def test_a_short_prompt_is_done_at_once_beside_a_long_one():
 
 def test_a_reply_that_had_to_give_way_has_all_of_it_done_once_more():
     slot = Slot(0, list(range(4)), _Reply(0, list(range(300)), completion=3))
-    assert _sizes([slot, _prompt(1, 700, age=1)], 512) == [(0, 4, 296, True), (1, 0, 216, False)]
+    assert _sizes([slot, _prompt(1, 700, age=1)], 1024) == [(0, 4, 296, True), (1, 0, 700, True)]
 
 
 def test_nothing_to_do_is_an_empty_step():
