@@ -87,7 +87,7 @@ def until(worker: Worker, now: float) -> str:
 
 def _row(worker: Worker) -> tuple[str, ...]:
     context = str(worker.context_size)
-    if worker.sequences > 1:
+    if worker.sequences > 1 and not worker.shared_cache:
         context = f"{worker.sequences} x {context}"
     return (
         shown_name(worker),

@@ -82,12 +82,18 @@ def _load(specification: WorkerSpecification) -> LoadedModel:
     began = time.perf_counter()
     runnable = Runnable.read(specification.source)
     folder = specification.folder
-    options = fit_with_room(runnable, specification.options, lambda: evict_one(folder, log))
+    options = fit_with_room(
+        runnable,
+        specification.options,
+        lambda: evict_one(folder, log),
+        all_sequences=specification.all_sequences,
+    )
     weights = specification.source.weights
     engine = Engine.open(weights, options, debug=specification.debug, on_abort=_crashed)
+    caches = 1 if options.shared_cache else options.sequences
     log(
-        f"loaded in {time.perf_counter() - began:.2f} s:"
-        f" {options.sequences} x {engine.context_size} tokens of context"
+        f"loaded in {time.perf_counter() - began:.2f} s: {options.sequences} sequences,"
+        f" {caches} x {engine.context_size} tokens of context"
     )
     return LoadedModel(runnable, engine, options)
 
