@@ -87,7 +87,7 @@ def _load(specification: WorkerSpecification) -> LoadedModel:
     engine = Engine.open(weights, options, debug=specification.debug, on_abort=_crashed)
     log(
         f"loaded in {time.perf_counter() - began:.2f} s:"
-        f" {options.sequences} x {engine.context_size} tokens of context"
+        f" {engine.context_size} tokens of context for up to {options.sequences} replies"
     )
     return LoadedModel(runnable, engine, options)
 

@@ -78,7 +78,11 @@ def obtain_worker(
 
 
 def worker_options(options: EngineOptions, named: Collection[str] | None) -> EngineOptions:
-    """Return `options` with as many sequences as a worker has, where nobody says how many."""
+    """Return `options` with what a worker has where nobody says: several sequences, one cache.
+
+    Four whole caches would be four times the memory, and it takes as long to make them.
+    """
+    options = replace(options, shared_cache=True)
     said = options.sequences != EngineOptions.sequences if named is None else "sequences" in named
     return options if said else replace(options, sequences=DEFAULT_SEQUENCES)
 

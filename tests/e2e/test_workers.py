@@ -305,10 +305,10 @@ class TestCommands:
         name = Path(gguf).name
         shown = shared("model", "ps", expect=0).stdout
         assert shown.splitlines()[0].split() == [
-            "MODEL", "NAME", "BACKEND", "MODE", "UNTIL", "CONTEXT", "MEMORY",
+            "MODEL", "NAME", "BACKEND", "MODE", "UNTIL", "CONTEXT", "PARALLEL", "MEMORY",
         ]  # fmt: skip
         assert rows(shown) == [name]
-        assert "llama.cpp   completion   5 minutes from now   4 x " in shown
+        assert "llama.cpp   completion   5 minutes from now   " in shown
         found = worker(shared)
         assert shared("model", "ps", "-q", expect=0).stdout == f"{found.id[7:19]}\n"
         (listed,) = json.loads(shared("model", "ps", "--json", expect=0).stdout)
