@@ -14,7 +14,8 @@ CtxSizeFlag = Annotated[
 ]
 ThreadsFlag = Annotated[int | None, typer.Option(help="CPU threads; else one per core.")]
 ParallelFlag = Annotated[
-    int | None, typer.Option("--parallel", help="Answers to generate side by side; else 4.")
+    int | None,
+    typer.Option("--parallel", help="Answers side by side; they share the context; else 4."),
 ]
 GpuLayersFlag = Annotated[
     str | None,

@@ -54,16 +54,13 @@ class Runnable:
         length = options.context_size or self.full_context or 0
         return memory_needed(self.header, self.source.weights_bytes, _shape(options, length))
 
-    def fit(self, options: EngineOptions, *, all_sequences: bool = False) -> EngineOptions:
-        """Return `options` with the context size filled in, and as many sequences as fit.
+    def fit(self, options: EngineOptions) -> EngineOptions:
+        """Return `options` with the context size filled in.
 
-        The context is the person's (`options.context_size`), else the artifact's, else the
-        model's own; one that nobody asked for is cut to what fits in free memory: a packaged
-        context of 128 K tokens must not take the machine down. Then come as many sequences as
-        fit, up to those of `options` and never less than one. `all_sequences` says that a person
-        asked for them: then all are kept, and the context is cut for them.
-
-        Raises `TooLittleMemory`, with the numbers, when what was asked for does not fit.
+        It is the person's (`options.context_size`), else the artifact's, else the model's own; one
+        that nobody asked for is cut to what fits in free memory: a packaged context of 128 K
+        tokens must not take the machine down. Raises `TooLittleMemory`, with the numbers, when
+        what was asked for does not fit.
         """
         wanted = options.context_size or self.full_context
         if wanted is None:
@@ -71,15 +68,10 @@ class Runnable:
         if not self.header.is_causal:
             return replace(options, context_size=min(wanted, self.full_context or wanted))
         usable = usable_memory()
-        least = options.sequences if all_sequences else 1
-        fixed = replace(options, context_size=wanted, sequences=least)
-        if self.needed(fixed).total > usable:
-            fixed = replace(fixed, context_size=self._largest(fixed, usable, options.context_size))
-        for sequences in range(options.sequences, least, -1):
-            more = replace(fixed, sequences=sequences)
-            if self.needed(more).total <= usable:
-                return more
-        return fixed
+        fixed = replace(options, context_size=wanted)
+        if self.needed(fixed).total <= usable:
+            return fixed
+        return replace(fixed, context_size=self._largest(fixed, usable, options.context_size))
 
     def _largest(self, options: EngineOptions, usable: int, asked: int | None) -> int:
         """Return the largest context that fits, where that of `options` does not."""
@@ -90,7 +82,8 @@ class Runnable:
         if asked is None and smallest <= usable:
             return largest
         needed = self.needed(options).total if asked is not None else smallest
-        times = f" for each of {options.sequences} sequences" if options.sequences > 1 else ""
+        each = options.sequences > 1 and not options.shared_cache
+        times = f" for each of {options.sequences} sequences" if each else ""
         raise TooLittleMemory(
             f"{self.source.name} needs {format_size(needed)} of memory with a context of"
             f" {asked or largest} tokens{times}; {format_size(usable)} can be had",
@@ -104,7 +97,8 @@ class Runnable:
 def _shape(options: EngineOptions, length: int) -> ContextShape:
     return ContextShape(
         length,
-        1 if options.shared_cache else options.sequences,
+        options.sequences,
+        options.shared_cache,
         options.cache_type_k,
         options.cache_type_v,
         options.batch_tokens,

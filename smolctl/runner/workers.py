@@ -55,7 +55,6 @@ def obtain_worker(
     address = folder.address(source.id)
     options = options or EngineOptions()
     expectation = expected(options, named)
-    parallel = "sequences" in expectation.options
     worker = find_worker(address.socket)
     if worker is not None and expectation.difference(worker.version, worker.options) is None:
         return worker
@@ -70,24 +69,23 @@ def obtain_worker(
         address.socket.unlink(missing_ok=True)
         specification = WorkerSpecification(
             source,
-            worker_options(options, parallel=parallel),
+            worker_options(options, named),
             folder,
-            all_sequences=parallel,
+            all_sequences="sequences" in expectation.options,
             keep_alive=_keep_alive(keep_alive, settings),
             debug=debug,
         )
         return start_worker(specification, lock, on_long=on_long)
 
 
-def worker_options(options: EngineOptions, *, parallel: bool) -> EngineOptions:
-    """Return `options` as a worker has them; `parallel` says that they name its sequences.
+def worker_options(options: EngineOptions, named: Collection[str] | None) -> EngineOptions:
+    """Return `options` with what a worker has where nobody says: several sequences, one cache.
 
-    Sequences that nobody asked for share one KV cache: four caches of 8,192 tokens would take 1.3
-    GB in place of 335 MB for SmolLM2-360M's geometry, and the time to clear them.
+    Four whole caches would be four times the memory, and it takes as long to make them.
     """
-    if parallel:
-        return options
-    return replace(options, sequences=DEFAULT_SEQUENCES, shared_cache=True)
+    options = replace(options, shared_cache=True)
+    said = options.sequences != EngineOptions.sequences if named is None else "sequences" in named
+    return options if said else replace(options, sequences=DEFAULT_SEQUENCES)
 
 
 def find_worker(socket: Path) -> Worker | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -72,33 +71,28 @@ def test_a_model_that_does_not_fit_at_all_says_so(
     assert "Even the smallest context does not fit" in str(caught.value.hint)
 
 
-def test_the_context_comes_first_and_then_as_many_sequences_as_fit(
-    monkeypatch: pytest.MonkeyPatch, path: Path
-) -> None:
-    model = Runnable.read(file_source(path))
-    wanted = EngineOptions(context_size=4096, sequences=8)
-    for fits in (1, 3, 8):
-        usable = model.needed(replace(wanted, sequences=fits)).total
-        monkeypatch.setattr(runnable, "usable_memory", lambda usable=usable: usable)
-        assert model.fit(wanted) == replace(wanted, sequences=fits)
-    # One that is cut leaves no room for a second.
-    monkeypatch.setattr(
-        runnable, "usable_memory", lambda: model.needed(EngineOptions(context_size=4096)).total
-    )
-    assert model.fit(EngineOptions(sequences=8)) == EngineOptions(context_size=4096)
-
-
-def test_sequences_that_were_asked_for_are_kept_and_the_context_is_cut_for_them(
+def test_the_context_is_cut_for_the_sequences_that_have_one_each(
     monkeypatch: pytest.MonkeyPatch, path: Path
 ) -> None:
     model = Runnable.read(file_source(path))
     usable = model.needed(EngineOptions(context_size=1024, sequences=8)).total
     monkeypatch.setattr(runnable, "usable_memory", lambda: usable)
-    fixed = model.fit(EngineOptions(sequences=8), all_sequences=True)
+    fixed = model.fit(EngineOptions(sequences=8))
     assert (fixed.sequences, fixed.context_size) == (8, 1024)
     with pytest.raises(TooLittleMemory, match="for each of 8 sequences") as caught:
-        model.fit(EngineOptions(context_size=2048, sequences=8), all_sequences=True)
+        model.fit(EngineOptions(context_size=2048, sequences=8))
     assert caught.value.hint == "--ctx-size 1024 is the largest that fits."
+
+
+def test_sequences_that_share_a_cache_take_little_more_than_one(
+    monkeypatch: pytest.MonkeyPatch, path: Path
+) -> None:
+    model = Runnable.read(file_source(path))
+    one = EngineOptions(context_size=8192)
+    shared = EngineOptions(context_size=8192, sequences=8, shared_cache=True)
+    assert model.needed(shared).cache == model.needed(one).cache
+    monkeypatch.setattr(runnable, "usable_memory", lambda: model.needed(shared).total)
+    assert model.fit(shared) == shared
 
 
 def test_a_quantized_cache_makes_room(monkeypatch: pytest.MonkeyPatch, path: Path) -> None:
