@@ -148,7 +148,7 @@ def _local(invocation: Invocation, wanted: Wanted) -> Iterator[ChatModel]:
 
     output = invocation.output
     runnable = Runnable.read(find_source(invocation, wanted.model, wanted.pull))
-    options = runnable.fit(wanted.options, all_sequences="sequences" in wanted.named)
+    options = runnable.fit(wanted.options)
     _tell_context(output, wanted.options, options.context_size, runnable.full_context)
     crashed = None if output.debug else partial(_crashed, output)
     weights = runnable.source.weights

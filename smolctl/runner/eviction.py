@@ -22,8 +22,6 @@ def fit_with_room(
     runnable: Runnable,
     options: EngineOptions,
     make_room: Callable[[], bool],
-    *,
-    all_sequences: bool = False,
 ) -> EngineOptions:
     """Return what `Runnable.fit` does, after `make_room` was called for as long as that helps.
 
@@ -33,7 +31,7 @@ def fit_with_room(
     enough = min(runnable.full_context or 0, _COMFORTABLE_TOKENS)
     while True:
         try:
-            fitted = runnable.fit(options, all_sequences=all_sequences)
+            fitted = runnable.fit(options)
         except TooLittleMemory:
             if not make_room():
                 raise

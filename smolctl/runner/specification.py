@@ -26,14 +26,12 @@ _OPTION_FIELDS = frozenset(field.name for field in fields(EngineOptions))
 class WorkerSpecification:
     """The model, how to load it, and the seconds to stay when idle (negative: for ever).
 
-    `folder` is where its workers belong. `all_sequences` says that a person asked for as many as
-    `options` have. `debug` sends llama.cpp's log to the worker's.
+    `folder` is where its workers belong. `debug` sends llama.cpp's log to the worker's.
     """
 
     source: ModelSource
     options: EngineOptions
     folder: WorkerFolder
-    all_sequences: bool = False
     keep_alive: float = DEFAULT_KEEP_ALIVE
     debug: bool = False
 
@@ -58,7 +56,6 @@ class WorkerSpecification:
                 source=ModelSource(**source),
                 options=EngineOptions(**_only(value["options"], _OPTION_FIELDS)),
                 folder=WorkerFolder(**{k: Path(v) for k, v in value["folder"].items()}),
-                all_sequences=bool(value["all_sequences"]),
                 keep_alive=float(value["keep_alive"]),
                 debug=bool(value["debug"]),
             )

@@ -86,7 +86,6 @@ def _load(specification: WorkerSpecification) -> LoadedModel:
         runnable,
         specification.options,
         lambda: evict_one(folder, log),
-        all_sequences=specification.all_sequences,
     )
     weights = specification.source.weights
     engine = Engine.open(weights, options, debug=specification.debug, on_abort=_crashed)

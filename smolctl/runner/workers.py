@@ -71,7 +71,6 @@ def obtain_worker(
             source,
             worker_options(options, named),
             folder,
-            all_sequences="sequences" in expectation.options,
             keep_alive=_keep_alive(keep_alive, settings),
             debug=debug,
         )

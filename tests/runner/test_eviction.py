@@ -28,8 +28,7 @@ class Machine:
     held: list[int] = field(default_factory=list)
     full_context: int | None = 131_072
 
-    def fit(self, options: EngineOptions, *, all_sequences: bool) -> EngineOptions:
-        assert not all_sequences
+    def fit(self, options: EngineOptions) -> EngineOptions:
         if options.context_size is not None:
             if options.context_size > self.room:
                 raise TooLittleMemory(f"--ctx-size {self.room} is the largest that fits")
