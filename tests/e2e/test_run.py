@@ -112,7 +112,7 @@ def test_a_context_that_does_not_fit_in_memory_says_what_does(
     smolctl: Smolctl, gguf: str, way: tuple[str, ...]
 ) -> None:
     done = smolctl("model", "run", gguf, "-c", "2000000000", "hi", *way, expect=7)
-    assert "does not fit in memory" in done.stderr
+    assert "of memory with a context of 2000000000 tokens" in done.stderr
     assert "--ctx-size" in done.stderr_lines[1]
 
 

@@ -18,6 +18,7 @@ from smolctl.runner.address import WorkerFolder
 from smolctl.runner.source import ModelSource
 from smolctl.runner.specification import WorkerSpecification
 from smolctl.runner.start import start_worker
+from smolctl.runner.worker_log import crash_in
 from smolctl.settings import Settings
 from smolctl.store.storage import is_locked, locked
 
@@ -103,6 +104,19 @@ def test_a_process_that_just_ends_is_an_error_with_its_last_words(
     assert said in caught.value.message
     assert "a model" in caught.value.message
     assert str(specification.address.log) in (caught.value.hint or "")
+
+
+def test_a_crash_of_llama_cpp_is_told_in_a_sentence(
+    specification: WorkerSpecification, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = Path(start.__file__).parents[2]
+    program = (
+        f"{READ}; sys.path.insert(0, {str(root)!r}); from smolctl.runner import worker;"
+        " worker._crashed('ggml.c:1: GGML_ASSERT(a > 0) failed')"
+    )
+    with pytest.raises(NotRunnable, match=r"llama\.cpp crashed: ggml\.c:1: GGML_ASSERT"):
+        started(specification, monkeypatch, program)
+    assert crash_in(specification.address.log) is not None
 
 
 @pytest.mark.parametrize(
