@@ -109,7 +109,7 @@ def measure(
     if not runnable.header.is_causal:
         raise NotRunnable(f"{runnable.source.name} makes embeddings, and does not generate text")
     try:
-        fitted = runnable.fit(replace(options, context_size=workload.context), all_sequences=True)
+        fitted = runnable.fit(replace(options, context_size=workload.context))
     except TooLittleMemory as error:
         hint = "A smaller --concurrency or fewer --prompt-tokens need less."
         raise TooLittleMemory(error.message, hint=hint) from None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from smolctl.errors import NotRunnable
+from smolctl.errors import NotRunnable, TooLittleMemory
 from smolctl.runner.workers import survey, unload
 
 if TYPE_CHECKING:
@@ -21,16 +21,16 @@ _COMFORTABLE_TOKENS = 8192
 def fit_with_room(
     runnable: Runnable, options: EngineOptions, make_room: Callable[[], bool]
 ) -> EngineOptions:
-    """Return `runnable.fit(options)`, after `make_room` was called for as long as that helps.
+    """Return what `Runnable.fit` does, after `make_room` was called for as long as that helps.
 
-    `make_room` returns False when there is no more to be had. Raises `NotRunnable` when the model
-    does not fit then.
+    `make_room` returns False when there is no more to be had. Raises `TooLittleMemory` when
+    the model does not fit then.
     """
     enough = min(runnable.full_context or 0, _COMFORTABLE_TOKENS)
     while True:
         try:
             fitted = runnable.fit(options)
-        except NotRunnable:
+        except TooLittleMemory:
             if not make_room():
                 raise
             continue

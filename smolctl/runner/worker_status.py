@@ -42,10 +42,11 @@ NAMED_OPTIONS = (
 class Worker:
     """A worker that is running. Times are in seconds since 1970, `memory` is in bytes.
 
-    `options` are those of its engine, `mode` is `completion` or `embedding`. `context_size` is
-    what it was loaded with, and `full_context` what it would have been with enough memory, None
-    where a size was asked for. `expires_at` is None while it is busy, or stays for ever;
-    `keep_alive` then tells which. What a worker of another version does not say has a default.
+    `options` are those of its engine that can be named, `mode` is `completion` or `embedding`.
+    `context_size` is what it was loaded with, and `full_context` what it would have been with
+    enough memory, None where a size was asked for. `expires_at` is None while it is busy, or stays
+    for ever; `keep_alive` then tells which. What a worker of another version does not say has a
+    default.
     """
 
     socket: Path
@@ -57,6 +58,7 @@ class Worker:
     context_size: int = 0
     full_context: int | None = None
     sequences: int = 1
+    shared_cache: bool = False
     mode: str = "completion"
     options: Mapping[str, Any] = field(default_factory=dict)
     loaded_at: float = 0.0

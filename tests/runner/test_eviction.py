@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from smolctl.engine.options import EngineOptions
-from smolctl.errors import NotRunnable
+from smolctl.errors import NotRunnable, TooLittleMemory
 from smolctl.runner import eviction
 from smolctl.runner.eviction import evict_one, fit_with_room
 from smolctl.runner.worker_status import Worker
@@ -31,7 +31,7 @@ class Machine:
     def fit(self, options: EngineOptions) -> EngineOptions:
         if options.context_size is not None:
             if options.context_size > self.room:
-                raise NotRunnable(f"--ctx-size {self.room} is the largest that fits")
+                raise TooLittleMemory(f"--ctx-size {self.room} is the largest that fits")
             return options
         return EngineOptions(context_size=min(self.room, self.full_context or 0))
 
@@ -68,7 +68,7 @@ def test_a_context_that_is_left_open_takes_a_comfortable_one() -> None:
 
 def test_what_does_not_fit_with_everybody_gone_is_an_error_with_the_numbers() -> None:
     machine = Machine(1_000, [1_000])
-    with pytest.raises(NotRunnable, match="--ctx-size 2000"):
+    with pytest.raises(TooLittleMemory, match="--ctx-size 2000"):
         machine.fitted(100_000)
     assert Machine(500, [500]).fitted() == 1_000
 
