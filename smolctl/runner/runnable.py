@@ -97,7 +97,7 @@ class Runnable:
 def _shape(options: EngineOptions, length: int) -> ContextShape:
     return ContextShape(
         length,
-        1 if options.shared_cache else options.sequences,
+        options.sequences,
         options.cache_type_k,
         options.cache_type_v,
         options.batch_tokens,
