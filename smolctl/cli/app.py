@@ -48,6 +48,7 @@ MODEL_VERBS: Mapping[str, Verb] = {
     "inspect": Verb("inspect", "Show everything about a model (also: show)."),
     "rm": Verb("rm", "Remove a name; the model goes with its last name."),
     "tag": Verb("tag", "Give a model another name."),
+    "bench": Verb("bench", "Measure how fast a model is on this machine."),
     "resolve": Verb("resolve", "Print the path of a model's GGUF file, for other tools."),
 }
 ALIASES = {"list": "ls", "show": "inspect", "stop": "unload"}

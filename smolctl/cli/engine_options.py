@@ -15,7 +15,9 @@ CtxSizeFlag = Annotated[
 ThreadsFlag = Annotated[int | None, typer.Option(help="CPU threads; else one per core.")]
 ParallelFlag = Annotated[
     int | None,
-    typer.Option("--parallel", help="Answers side by side; they share the context; else 4."),
+    typer.Option(
+        "--parallel", help="Answers side by side, each with a whole context; else 4 share one."
+    ),
 ]
 GpuLayersFlag = Annotated[
     str | None,

@@ -22,8 +22,8 @@ EXAMPLES = (
     ("For a script", "smolctl model ps --json | jq -r '.[].name'"),
 )
 
-HEADERS = ("MODEL NAME", "BACKEND", "MODE", "UNTIL", "CONTEXT", "PARALLEL", "MEMORY")
-"""The columns of `docker model ps`, and three more."""
+HEADERS = ("MODEL NAME", "BACKEND", "MODE", "UNTIL", "CONTEXT", "MEMORY")
+"""The columns of `docker model ps`, and two more."""
 
 BACKEND = "llama.cpp"
 _SHORT = 12
@@ -45,8 +45,7 @@ def command(ctx: typer.Context, as_json: JsonFlag = False, quiet: QuietFlag = Fa
     loading = [name for name in loading_models(invocation.settings) if name not in answering]
     rows = [_row(worker) for worker in workers]
     rows += [
-        (_name_of(invocation, start), BACKEND, "-", "Loading...", "-", "-", "-")
-        for start in loading
+        (_name_of(invocation, start), BACKEND, "-", "Loading...", "-", "-") for start in loading
     ]
     output.table(HEADERS, rows)
 
@@ -87,13 +86,15 @@ def until(worker: Worker, now: float) -> str:
 
 
 def _row(worker: Worker) -> tuple[str, ...]:
+    context = str(worker.context_size)
+    if worker.sequences > 1 and not worker.shared_cache:
+        context = f"{worker.sequences} x {context}"
     return (
         shown_name(worker),
         BACKEND,
         worker.mode,
         until(worker, time.time()),
-        str(worker.context_size),
-        str(worker.sequences),
+        context,
         format_size(worker.memory),
     )
 

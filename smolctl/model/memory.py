@@ -33,21 +33,22 @@ _ENCODER_TOKENS = 512
 class ContextShape:
     """What memory depends on besides the model.
 
-    `sequences` contexts of `length` tokens each, or with a `shared_cache` one for all of them;
-    keys and values in `cache_type_k` and `_v` (`f16`, `q8_0`), and steps of at most `batch_tokens`.
+    `sequences` contexts of `length` tokens each, or with a `shared_cache` of so many together;
+    their keys and values in `cache_type_k` and `_v` (`f16`, `q8_0`); steps of at most
+    `batch_tokens`.
     """
 
     length: int
     sequences: int = 1
-    shared_cache: bool = False
     cache_type_k: str = "f16"
     cache_type_v: str = "f16"
     batch_tokens: int = 512
     flash_attention: bool = True
+    shared_cache: bool = False
 
     @property
-    def caches(self) -> int:
-        """How many contexts there is a key-value cache for."""
+    def streams(self) -> int:
+        """How many times the length is kept."""
         return 1 if self.shared_cache else self.sequences
 
     @property
@@ -88,7 +89,7 @@ def kv_cache_bytes(header: GGUFHeader, shape: ContextShape) -> int:
     heads = header.head_count_kv_all_layers or 0
     keys = _bytes(heads * (header.key_length or 0), shape.cache_type_k)
     values = _bytes(heads * (header.value_length or 0), shape.cache_type_v)
-    return (keys + values) * shape.rounded_length * shape.caches
+    return (keys + values) * shape.rounded_length * shape.streams
 
 
 def step_bytes(header: GGUFHeader, shape: ContextShape) -> int:
@@ -104,7 +105,7 @@ def step_bytes(header: GGUFHeader, shape: ContextShape) -> int:
     """
     embedding = header.embedding_length or 0
     context = shape.rounded_length
-    tokens = min(shape.batch_tokens, shape.length * shape.caches)
+    tokens = min(shape.batch_tokens, shape.length * shape.streams)
     keys = (header.head_count_kv or 0) * (header.key_length or 0)
     wide = (header.feed_forward_length or 0) if (header.block_count or 0) > 1 else 0
     feed_forward = 3 * wide + 4 * embedding if wide else 0

@@ -19,9 +19,7 @@ _COMFORTABLE_TOKENS = 8192
 
 
 def fit_with_room(
-    runnable: Runnable,
-    options: EngineOptions,
-    make_room: Callable[[], bool],
+    runnable: Runnable, options: EngineOptions, make_room: Callable[[], bool]
 ) -> EngineOptions:
     """Return what `Runnable.fit` does, after `make_room` was called for as long as that helps.
 

@@ -98,9 +98,9 @@ def _shape(options: EngineOptions, length: int) -> ContextShape:
     return ContextShape(
         length,
         options.sequences,
-        options.shared_cache,
         options.cache_type_k,
         options.cache_type_v,
         options.batch_tokens,
         flash_attention=options.flash_attention != "off",
+        shared_cache=options.shared_cache,
     )

@@ -129,6 +129,7 @@ def _status(
         context_size=loaded.engine.context_size,
         full_context=loaded.runnable.full_context if left_open else None,
         sequences=loaded.options.sequences,
+        shared_cache=loaded.options.shared_cache,
         mode="completion" if loaded.engine.generates else "embedding",
         options=named_options(loaded.options),
         loaded_at=lifetime.loaded_at,

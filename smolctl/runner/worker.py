@@ -82,16 +82,13 @@ def _load(specification: WorkerSpecification) -> LoadedModel:
     began = time.perf_counter()
     runnable = Runnable.read(specification.source)
     folder = specification.folder
-    options = fit_with_room(
-        runnable,
-        specification.options,
-        lambda: evict_one(folder, log),
-    )
+    options = fit_with_room(runnable, specification.options, lambda: evict_one(folder, log))
     weights = specification.source.weights
     engine = Engine.open(weights, options, debug=specification.debug, on_abort=_crashed)
+    caches = 1 if options.shared_cache else options.sequences
     log(
-        f"loaded in {time.perf_counter() - began:.2f} s:"
-        f" {engine.context_size} tokens of context for up to {options.sequences} replies"
+        f"loaded in {time.perf_counter() - began:.2f} s: {options.sequences} sequences,"
+        f" {caches} x {engine.context_size} tokens of context"
     )
     return LoadedModel(runnable, engine, options)
 

@@ -58,6 +58,7 @@ class Worker:
     context_size: int = 0
     full_context: int | None = None
     sequences: int = 1
+    shared_cache: bool = False
     mode: str = "completion"
     options: Mapping[str, Any] = field(default_factory=dict)
     loaded_at: float = 0.0

@@ -69,7 +69,7 @@ def obtain_worker(
         address.socket.unlink(missing_ok=True)
         specification = WorkerSpecification(
             source,
-            worker_options(options, named),
+            worker_options(options, parallel="sequences" in expectation.options),
             folder,
             keep_alive=_keep_alive(keep_alive, settings),
             debug=debug,
@@ -77,14 +77,15 @@ def obtain_worker(
         return start_worker(specification, lock, on_long=on_long)
 
 
-def worker_options(options: EngineOptions, named: Collection[str] | None) -> EngineOptions:
-    """Return `options` with what a worker has where nobody says: several sequences, one cache.
+def worker_options(options: EngineOptions, *, parallel: bool) -> EngineOptions:
+    """Return `options` as a worker has them; `parallel` says that they name its sequences.
 
-    Four whole caches would be four times the memory, and it takes as long to make them.
+    Sequences that nobody asked for share one KV cache: four caches of 8,192 tokens would take 1.3
+    GB in place of 335 MB for SmolLM2-360M's geometry, and the time to clear them.
     """
-    options = replace(options, shared_cache=True)
-    said = options.sequences != EngineOptions.sequences if named is None else "sequences" in named
-    return options if said else replace(options, sequences=DEFAULT_SEQUENCES)
+    if parallel:
+        return options
+    return replace(options, sequences=DEFAULT_SEQUENCES, shared_cache=True)
 
 
 def find_worker(socket: Path) -> Worker | None:

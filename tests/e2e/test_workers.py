@@ -274,6 +274,9 @@ class TestOptions:
         assert "context size 512, sequences 4" in done.stderr
         second = worker(smolctl)
         assert (second.context_size, second.sequences) == (768, 2)
+        # Sequences that a person asks for have a cache each; others share one.
+        assert (first.shared_cache, second.shared_cache) == (True, False)
+        assert "2 x 768" in smolctl("model", "ps").stdout
 
     def test_a_busy_one_is_not(self, smolctl: Smolctl, endless: str) -> None:
         process = begun(smolctl, endless, *ENDLESS)
@@ -306,7 +309,7 @@ class TestCommands:
         name = Path(gguf).name
         shown = shared("model", "ps", expect=0).stdout
         assert shown.splitlines()[0].split() == [
-            "MODEL", "NAME", "BACKEND", "MODE", "UNTIL", "CONTEXT", "PARALLEL", "MEMORY",
+            "MODEL", "NAME", "BACKEND", "MODE", "UNTIL", "CONTEXT", "MEMORY",
         ]  # fmt: skip
         assert rows(shown) == [name]
         assert re.search("llama.cpp   completion   [45] minutes from now   2048  ", shown)

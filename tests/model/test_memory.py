@@ -84,6 +84,14 @@ def test_the_cache_counts_whole_steps_of_256_tokens():
     assert kv_cache_bytes(SMOLLM2_360M, ContextShape(257, sequences=3)) == 3 * 512 * per_token
 
 
+def test_a_shared_cache_is_one_for_all_sequences():
+    # 20 MiB, and 31.99 for a step, are what llama.cpp reports for two such layers (`kv_unified`).
+    model = llama(2, 960, 15, 5, 2560, 49_152)
+    shape = ContextShape(8192, sequences=8, shared_cache=True)
+    assert kv_cache_bytes(model, shape) == 20 * MIB
+    assert step_bytes(model, shape) == pytest.approx(32.01 * MIB, rel=0.01)
+
+
 def test_the_cache_of_layers_that_differ():
     alike = llama(4, 512, 8, 2, 1024, 1000)
     mixed = llama(4, 512, 8, [0, 4, 0, 4], 1024, 1000)

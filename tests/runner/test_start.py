@@ -42,7 +42,7 @@ def specification(tmp_path: Path) -> WorkerSpecification:
     folder = WorkerFolder.of(settings)
     folder.make()
     options = EngineOptions(context_size=5, cache_type_k="q8_0")
-    return WorkerSpecification(SOURCE, options, folder, -1)
+    return WorkerSpecification(SOURCE, options, folder, keep_alive=-1)
 
 
 def test_a_specification_arrives_as_it_was(specification: WorkerSpecification) -> None:
