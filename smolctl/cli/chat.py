@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from smolctl.engine.conversation import ChatRequest, Message
-from smolctl.errors import NotRunnable
+from smolctl.errors import NotRunnable, PromptTooLong
 
 if TYPE_CHECKING:
     from smolctl.cli.output import Output
@@ -76,8 +76,13 @@ class Chat:
                         answer.append(delta.content)
         except KeyboardInterrupt:
             pass  # the answer so far stays part of the conversation
-        except NotRunnable as error:  # the conversation has outgrown the context
+        except PromptTooLong as error:  # the conversation has outgrown the context
             self._output.error(error.message, "/clear begins a new conversation.")
+            return
+        except NotRunnable as error:  # its worker died, say; the next turn starts another
+            if answer:
+                self._output.line()
+            self._output.error(error.message, error.hint)
             return
         self._output.line()
         self._messages += [question, Message("assistant", "".join(answer))]

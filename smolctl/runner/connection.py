@@ -119,12 +119,15 @@ class Endpoint:
 
     def peer(self) -> int | None:
         """Return the process that listens at the worker's socket; None where that is not known."""
-        option = getattr(socket, "SO_PEERCRED", None)
-        if option is None:  # no Linux
+        if sys.platform == "linux":
+            level, option = socket.SOL_SOCKET, socket.SO_PEERCRED
+        elif sys.platform == "darwin":
+            level, option = 0, 2  # SOL_LOCAL and LOCAL_PEERPID, sys/un.h
+        else:
             return None
         try:
             with self._connected() as connection:
-                credentials = connection.getsockopt(socket.SOL_SOCKET, option, 4)
+                credentials = connection.getsockopt(level, option, 4)
         except (OSError, ConnectionLost):
             return None
         return int.from_bytes(credentials, sys.byteorder)
