@@ -12,6 +12,7 @@ import time
 from typing import TYPE_CHECKING
 
 import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol  # here, while the model loads
 
 from smolctl import __version__
 from smolctl.runner import handshake
@@ -69,7 +70,7 @@ class _Server(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 app,
-                http="h11",
+                http=H11Protocol,
                 ws="none",
                 loop="none",
                 lifespan="off",
