@@ -47,6 +47,6 @@ def _llama_bench(weights: Path) -> tuple[float, float]:
 
 
 def _smolctl_bench(smolctl: Smolctl) -> tuple[float, float]:
-    sizes = ("-p", str(_PROMPT), "-n", str(_GENERATED), "--parallel", "1", "-r", "1")
+    sizes = ("-p", str(_PROMPT), "-n", str(_GENERATED), "--concurrency", "1", "-r", "1")
     (row,) = json.loads(smolctl("model", "bench", "--json", *sizes, MODEL))["results"]
-    return row["prompt_tokens_per_second"], row["generation_tokens_per_second"]
+    return row["prompt_per_second"]["mean"], row["generation_per_second"]["mean"]

@@ -7,16 +7,26 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from smolctl.cli.crash import on_abort
+from smolctl.cli.engine_options import (
+    CacheTypeKFlag,
+    CacheTypeVFlag,
+    FlashAttnFlag,
+    GpuLayersFlag,
+    ThreadsFlag,
+    engine_options,
+)
 from smolctl.cli.invocation import Invocation
 from smolctl.cli.options import JsonFlag, PullPolicy, local_models
 from smolctl.cli.source import find_source
-from smolctl.engine.options import EngineOptions, FlashAttention
 from smolctl.errors import UsageError
 from smolctl.runner.benchmark import Speed, Spread, Workload, measure
 from smolctl.runner.runnable import Runnable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from smolctl.engine.options import EngineOptions
 
 EXAMPLES = (
     ("Prompt and reply speed, for one, two, four and eight at once", "smolctl model bench smollm2"),
@@ -55,16 +65,11 @@ def command(
     repetitions: Annotated[
         int, typer.Option("--repetitions", "-r", help="How often each is measured.")
     ] = Workload.repetitions,
-    threads: Annotated[int | None, typer.Option(help="CPU threads; else one per core.")] = None,
-    flash_attn: Annotated[
-        FlashAttention, typer.Option("--flash-attn", help="Flash attention.")
-    ] = EngineOptions.flash_attention,
-    cache_type_k: Annotated[
-        str, typer.Option("--cache-type-k", metavar="TYPE", help="Keys in the KV cache.")
-    ] = EngineOptions.cache_type_k,
-    cache_type_v: Annotated[
-        str, typer.Option("--cache-type-v", metavar="TYPE", help="Values in the KV cache.")
-    ] = EngineOptions.cache_type_v,
+    threads: ThreadsFlag = None,
+    gpu_layers: GpuLayersFlag = None,
+    flash_attn: FlashAttnFlag = None,
+    cache_type_k: CacheTypeKFlag = None,
+    cache_type_v: CacheTypeVFlag = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Measure how fast a model is on this machine.
@@ -74,9 +79,12 @@ def command(
     the time to the first token is the median of prompts that come at one time.
     """
     workload = Workload(prompt_tokens, max_tokens, repetitions)
-    options = EngineOptions(
+    options, _ = engine_options(
+        ctx_size=None,
         threads=threads,
-        flash_attention=flash_attn,
+        parallel=None,
+        gpu_layers=gpu_layers,
+        flash_attn=flash_attn,
         cache_type_k=cache_type_k,
         cache_type_v=cache_type_v,
     )
@@ -89,7 +97,7 @@ def command(
         for each in wanted:
             if output.stderr_is_terminal:
                 output.notice(f"Measuring {each.sequences} at once")
-            yield measure(runnable, each, workload, debug=output.debug)
+            yield measure(runnable, each, workload, debug=output.debug, on_abort=on_abort(output))
 
     speeds = list(measured())
     if as_json:

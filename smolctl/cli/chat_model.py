@@ -7,11 +7,12 @@ import os
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 from smolctl import quick
+from smolctl.cli.crash import on_abort
 from smolctl.engine.options import EngineOptions
-from smolctl.errors import NotRunnable, UsageError
+from smolctl.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -150,19 +151,11 @@ def _local(invocation: Invocation, wanted: Wanted) -> Iterator[ChatModel]:
     runnable = Runnable.read(find_source(invocation, wanted.model, wanted.pull))
     options = runnable.fit(wanted.options)
     _tell_context(output, wanted.options, options.context_size, runnable.full_context)
-    crashed = None if output.debug else partial(_crashed, output)
     weights = runnable.source.weights
-    with Engine.open(weights, options, debug=output.debug, on_abort=crashed) as engine:
+    with Engine.open(weights, options, debug=output.debug, on_abort=on_abort(output)) as engine:
         yield LocalChat(LoadedModel(runnable, engine, options))
 
 
 def _tell_context(output: Output, asked: EngineOptions, got: int | None, full: int | None) -> None:
     if asked.context_size is None and got != full and full is not None:
         output.notice(f"The context is {got} tokens: the model's {full} do not fit in memory.")
-
-
-def _crashed(output: Output, reason: str) -> NoReturn:
-    """Say that llama.cpp aborts this process, and end it as what cannot be run ends."""
-    output.flush()
-    output.error(f"llama.cpp crashed: {reason}", "--debug shows its log and a backtrace.")
-    os._exit(NotRunnable.exit_code)

@@ -29,6 +29,7 @@ SHAPES: list[dict[str, Any]] = [
     {"context_size": 512},
     {"context_size": 2000, "sequences": 8},
     {"context_size": 8192},
+    {"context_size": 8192, "sequences": 8, "shared_cache": True},
     {"context_size": 4096, "cache_type_k": "q8_0", "cache_type_v": "q4_0"},
     {"context_size": 1024, "sequences": 8, "cache_type_k": "q5_1", "cache_type_v": "q5_1"},
     {"context_size": 1024, "sequences": 8, "flash_attention": "off"},
