@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from smolctl.cli import prompt
 from smolctl.cli.output import Output
 from smolctl.cli.prompt import read_prompt, wants_chat
 from smolctl.errors import UsageError
@@ -20,6 +21,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 Connect = Callable[[int], None]
+
+
+@pytest.fixture(autouse=True)
+def _unread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Forget what the test before read: a process reads its standard input once."""
+    monkeypatch.setattr(prompt, "_read", [])
 
 
 @pytest.fixture
