@@ -117,21 +117,22 @@ class Scheduler:
             raise refusal
         return reply.generation
 
-    def _enqueue(self, reply: Reply) -> Exception | None:
-        """Have `reply` wait for a sequence, or return why it may not."""
+    def _enqueue(self, added: Reply) -> Exception | None:
+        """Have `added` wait for a sequence, or return why it may not."""
         with self._changed:
             if self._broken is not None:
                 return self._broken
             if self._closing:
                 return NotRunnable("the model has been unloaded")
-            # Those that the next step will give a sequence do not wait.
-            free = sum(slot.reply is None for slot in self._slots)
-            if len(self._waiting) >= self._queue + free:
+            # Those that the next step will give a sequence do not wait, nor do those it lets go.
+            waiting = sum(not each.generation.cancelled for each in self._waiting)
+            replies = [slot.reply for slot in self._slots]
+            free = sum(reply is None or reply.generation.cancelled for reply in replies)
+            if waiting >= self._queue + free:
                 return EngineBusy(
-                    f"{len(self._waiting)} requests wait for the model already",
-                    hint="Try again later.",
+                    f"{waiting} requests wait for the model already", hint="Try again later."
                 )
-            self._waiting.append(reply)
+            self._waiting.append(added)
             self._changed.notify()
             return None
 

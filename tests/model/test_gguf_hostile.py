@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from smolctl.errors import InvalidGGUF
 from smolctl.model.gguf import GGUFHeader, TruncatedHeader
-from smolctl.model.memory import kv_cache_bytes, largest_context
+from smolctl.model.memory import ContextShape, kv_cache_bytes, largest_context
 from tests.support import gguf_files
 from tests.support.gguf_files import parse_header as parse
 
@@ -129,8 +129,9 @@ def exercise(content: bytes, size: int | None) -> None:
     for name, attribute in vars(GGUFHeader).items():
         if isinstance(attribute, property):
             getattr(header, name)
-    assert kv_cache_bytes(header, 4096) >= 0
-    assert largest_context(header, header.weights_bytes, 2**34, header.context_length or 0) >= 256
+    assert kv_cache_bytes(header, ContextShape(4096)) >= 0
+    shape = ContextShape(header.context_length or 0)
+    assert largest_context(header, header.weights_bytes, 2**34, shape) >= 256
 
 
 FUZZ = settings(max_examples=300, deadline=2000, database=None)
