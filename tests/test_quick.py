@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import json
+import sys
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
 
 from smolctl import quick
+from smolctl.cli import boundary, prompt, run
 from smolctl.quick import Note, Question
+from smolctl.runner.chat_document import parse_chat
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
+
+    from smolctl.engine.conversation import ChatRequest
 
 
 @pytest.mark.parametrize(
@@ -59,6 +66,47 @@ def test_a_prompt_is_written_as_json_whatever_is_in_it() -> None:
         {"role": "system", "content": 'say "no"\n'},
         {"role": "user", "content": prompt},
     ]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["m", "hi"],
+        ["m", "two", "words"],
+        ["m", "hi", "-n", "5"],
+        ["--max-tokens=5", "m", "hi", "--seed", "7"],
+        ["m", "--temperature", "0", "--top-k", "1", "--top-p", ".5", "--min-p", "0", "hi"],
+        ["m", "--temperature=1e-1", "--repeat-penalty", "1.1", "hi"],
+        ["m", "--temperature", "0.8", "hi"],
+        ["m", "--system", "Be brief.", "hi"],
+        ["m", "--system", "", "hi"],
+        ["m", "--no-stream", "hi", "--", "--temperature", "0"],
+        ["m", 'caf\u00e9 "quoted" \\ \n'],
+    ],
+    ids=" ".join,
+)
+def test_it_asks_what_the_usual_way_asks(
+    arguments: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[ChatRequest] = []
+
+    class Model:
+        @contextmanager
+        def reply(self, chat: ChatRequest) -> Iterator[list[object]]:
+            asked.append(chat)
+            yield []
+
+    @contextmanager
+    def open_chat(*_: object, **__: object) -> Iterator[Model]:
+        yield Model()
+
+    monkeypatch.setattr(prompt, "_read", [""])
+    monkeypatch.setattr(run, "open_chat", open_chat)
+    assert boundary.run(["model", "run", *arguments]) == 0
+    question = Question.read(["model", "run", *arguments])
+    assert question is not None
+    body = question.body(prompt.read_prompt(question.words, sys.stderr))  # type: ignore[arg-type]
+    assert asked == [parse_chat(json.loads(body)).chat]
 
 
 @pytest.fixture

@@ -142,7 +142,6 @@ def _behind(host: str, invocation: Invocation, wanted: Wanted) -> ChatModel:
 def _local(invocation: Invocation, wanted: Wanted) -> Iterator[ChatModel]:
     """Load the model into this process."""
     from smolctl.cli.source import find_source
-    from smolctl.engine.engine import Engine
     from smolctl.runner.chat_model import LocalChat
     from smolctl.runner.loaded import LoadedModel
     from smolctl.runner.runnable import Runnable
@@ -151,9 +150,9 @@ def _local(invocation: Invocation, wanted: Wanted) -> Iterator[ChatModel]:
     runnable = Runnable.read(find_source(invocation, wanted.model, wanted.pull))
     options = runnable.fit(wanted.options)
     _tell_context(output, wanted.options, options.context_size, runnable.full_context)
-    weights = runnable.source.weights
-    with Engine.open(weights, options, debug=output.debug, on_abort=on_abort(output)) as engine:
-        yield LocalChat(LoadedModel(runnable, engine, options))
+    loaded = LoadedModel.open(runnable, options, debug=output.debug, on_abort=on_abort(output))
+    with loaded.engine:
+        yield LocalChat(loaded)
 
 
 def _tell_context(output: Output, asked: EngineOptions, got: int | None, full: int | None) -> None:

@@ -9,9 +9,7 @@ from smolctl.engine import reasoning
 from smolctl.engine.conversation import Delta
 from smolctl.engine.generation import GenerationRequest
 from smolctl.engine.reasoning import ReasoningSplitter
-from smolctl.engine.reasoning_grammar import after_reasoning
 from smolctl.engine.tool_forms import MARKERS, form_of
-from smolctl.engine.tool_grammar import grammar_of_calls
 from smolctl.engine.tool_prompt import with_tools, with_written_calls
 from smolctl.engine.tool_reader import ToolCallReader
 
@@ -90,10 +88,15 @@ def _grammar(chat: ChatRequest, template: ChatTemplate, *, thinking: bool) -> Gr
     """Return what the reply must follow: its own grammar, or that of the call it must make."""
     grammar = chat.grammar
     if chat.tool_choice.mode == "required":
+        # Here, and below: most replies have no grammar, and a one-shot waits for each import.
+        from smolctl.engine.tool_grammar import grammar_of_calls
+
         name = chat.tool_choice.name
         tools = [tool for tool in chat.tools if name in (None, tool.name)]
         grammar = grammar_of_calls(tools, form_of(template), parallel=chat.parallel_tool_calls)
     if grammar is not None and (thinking or reasoning.OPENING in template.source):
+        from smolctl.engine.reasoning_grammar import after_reasoning
+
         return after_reasoning(grammar, begun=thinking)
     return grammar
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -81,6 +81,14 @@ class ChatTemplate:
             if merged is None:
                 raise
             return self._render(merged, style, names)
+
+    def compile(self) -> None:
+        """Do now what the first rendering would have to; it says what is wrong with a broken one.
+
+        It may be called in another thread, while the model is being loaded.
+        """
+        with suppress(NotRunnable):
+            assert self._compiled  # noqa: S101 - it is made by being asked for
 
     @cached_property
     def knows_tools(self) -> bool:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
-from smolctl.engine.chat_template import ChatTemplate, find_template
 from smolctl.errors import InvalidGGUF, TooLittleMemory
 from smolctl.model.gguf import read_file
 from smolctl.model.memory import ContextShape, Memory, largest_context, memory_needed
@@ -13,6 +13,7 @@ from smolctl.model.units import format_size
 from smolctl.runner.memory import usable_memory
 
 if TYPE_CHECKING:
+    from smolctl.engine.chat_template import ChatTemplate
     from smolctl.engine.options import EngineOptions
     from smolctl.model.gguf import GGUFHeader
     from smolctl.runner.source import ModelSource
@@ -24,7 +25,6 @@ class Runnable:
 
     source: ModelSource
     header: GGUFHeader
-    template: ChatTemplate
 
     @classmethod
     def read(cls, source: ModelSource) -> Runnable:
@@ -34,8 +34,14 @@ class Runnable:
             headers = [read_file(path) for path in source.weights]
         except InvalidGGUF as error:
             raise InvalidGGUF(f"{source.name}: {error.message}", hint=error.hint) from None
-        first = headers[0]
-        return cls(source, first, find_template(source.template, first.chat_template))
+        return cls(source, headers[0])
+
+    @cached_property
+    def template(self) -> ChatTemplate:
+        """The chat template: the artifact's own, else the file's."""
+        from smolctl.engine.chat_template import find_template  # Jinja2 takes 50 ms to import
+
+        return find_template(self.source.template, self.header.chat_template)
 
     @property
     def full_context(self) -> int | None:

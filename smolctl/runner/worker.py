@@ -74,7 +74,6 @@ class _Loading(Thread):
 
 
 def _load(specification: WorkerSpecification) -> LoadedModel:
-    from smolctl.engine.engine import Engine
     from smolctl.runner.eviction import evict_one, fit_with_room
     from smolctl.runner.loaded import LoadedModel
     from smolctl.runner.runnable import Runnable
@@ -83,14 +82,13 @@ def _load(specification: WorkerSpecification) -> LoadedModel:
     runnable = Runnable.read(specification.source)
     folder = specification.folder
     options = fit_with_room(runnable, specification.options, lambda: evict_one(folder, log))
-    weights = specification.source.weights
-    engine = Engine.open(weights, options, debug=specification.debug, on_abort=_crashed)
+    loaded = LoadedModel.open(runnable, options, debug=specification.debug, on_abort=_crashed)
     caches = 1 if options.shared_cache else options.sequences
     log(
         f"loaded in {time.perf_counter() - began:.2f} s: {options.sequences} sequences,"
-        f" {caches} x {engine.context_size} tokens of context"
+        f" {caches} x {loaded.engine.context_size} tokens of context"
     )
-    return LoadedModel(runnable, engine, options)
+    return loaded
 
 
 def _crashed(reason: str) -> NoReturn:
