@@ -85,6 +85,8 @@ async def ask(port: int, body: bytes) -> Reply:
     writer.close()
     if not tokens:
         raise RuntimeError("the stream ended without its usage")
+    if not first:
+        raise RuntimeError("the stream had no text")
     return Reply(tokens, first, last)
 
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks.llama_tools import Server, free_port, wait_healthy
@@ -15,7 +16,6 @@ from benchmarks.published import REPOSITORY, TAG
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from pathlib import Path
 
 MODEL = f"{REPOSITORY}:{TAG}"
 
@@ -41,7 +41,7 @@ class Smolctl:
 
     def command(self, *arguments: str) -> tuple[str, ...]:
         """Return the command line of `smolctl` with `arguments`."""
-        return (sys.executable, "-m", "smolctl", *arguments)
+        return (str(Path(sys.executable).with_name("smolctl")), *arguments)
 
     def __call__(self, *arguments: str) -> str:
         """Run it and return its output. Raises `subprocess.CalledProcessError` when it fails."""

@@ -196,6 +196,7 @@ def answer(arguments: Sequence[str]) -> int | None:
     except _Terminated:
         return _TERMINATED
     finally:
+        _signal.signal(_signal.SIGTERM, _signal.SIG_DFL)
         if stream is not None:
             stream.close()
 

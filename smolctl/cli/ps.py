@@ -51,8 +51,8 @@ def command(ctx: typer.Context, as_json: JsonFlag = False, quiet: QuietFlag = Fa
 
 
 def shown_name(worker: Worker) -> str:
-    """Return the name to show for a worker's model: the first in the cache, else as asked for."""
-    return worker.names[0] if worker.names else worker.name
+    """Return the name to show for a worker's model: its tag `latest`, another, or as asked for."""
+    return min(worker.names, key=lambda name: not name.endswith(":latest"), default=worker.name)
 
 
 def short_id(model_id: str) -> str:

@@ -32,6 +32,7 @@ def test_what_is_busy_or_stays_for_ever_has_no_end() -> None:
 
 
 def test_a_name_in_the_cache_is_shown_before_what_was_asked_for() -> None:
-    assert shown_name(worker(names=("ai/x:latest", "ai/x:v1"))) == "ai/x:latest"
+    assert shown_name(worker(names=("ai/x:v1", "ai/x:latest", "ai/x:v2"))) == "ai/x:latest"
+    assert shown_name(worker(names=("ai/x:v1", "ai/x:v2"))) == "ai/x:v1"
     assert shown_name(worker()) == "asked"
     assert short_id(worker().id) == "ab" * 6

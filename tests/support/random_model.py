@@ -121,13 +121,16 @@ def _random_matrix(
 
 
 def _add_tokenizer(writer: gguf.GGUFWriter, size: int, special: Sequence[str]) -> None:
-    """Add a byte-level vocabulary: special tokens, the 256 bytes, then fillers nothing makes."""
+    """Add a byte-level vocabulary: special tokens, the 256 bytes, then words.
+
+    Without merges no text is made into those words; a reply may have them.
+    """
     letters = list(_byte_letters())
     tokens = [*SPECIAL, *letters, *special]
-    tokens += [f"<|filler-{number}|>" for number in range(size - len(tokens))]
+    tokens += [f"Ġw{number}" for number in range(size - len(tokens))]
     kinds = [gguf.TokenType.CONTROL] * len(SPECIAL) + [gguf.TokenType.NORMAL] * 256
     kinds += [gguf.TokenType.CONTROL] * len(special)
-    kinds += [gguf.TokenType.UNUSED] * (size - len(kinds))
+    kinds += [gguf.TokenType.NORMAL] * (size - len(kinds))
     writer.add_tokenizer_model("gpt2")
     writer.add_tokenizer_pre("smollm")
     writer.add_token_list(tokens)
