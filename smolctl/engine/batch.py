@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from smolctl.engine.slots import Slot
 
-_BESIDE_REPLIES = 128
+_BESIDE_REPLIES = 256
 """Most prompt tokens in a step while replies are under way, which wait for the step to end."""
 
 
@@ -51,20 +51,17 @@ def shared_out(wanted: Sequence[int], budget: int) -> list[int]:
     """Return how much of `budget` each gets, the oldest first; none more than it `wanted`.
 
     The oldest gets half, so that prompts which come together are done one after another, and not
-    all of them last. The others share evenly, so that a short one need not wait for a long one.
+    all of them last. The others get the rest, the shortest first, so that a short one need not
+    wait for a long one. Few large shares are done faster than many small ones: llama.cpp splits a
+    batch where sequences with a cache of their own have different numbers of tokens in it.
     """
     if not wanted:
         return []
     given = [0] * len(wanted)
     given[0] = min(wanted[0], (budget + 1) // 2)
     budget -= given[0]
-    while hungry := [number for number in range(1, len(wanted)) if given[number] < wanted[number]]:
-        if not budget:
-            break
-        even = max(1, budget // len(hungry))
-        for number in hungry:
-            more = min(wanted[number] - given[number], even, budget)
-            given[number] += more
-            budget -= more
+    for number in sorted(range(1, len(wanted)), key=lambda number: wanted[number]):
+        given[number] = min(wanted[number], budget)
+        budget -= given[number]
     given[0] += min(wanted[0] - given[0], budget)
     return given

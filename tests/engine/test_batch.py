@@ -42,12 +42,12 @@ def test_every_reply_has_its_token_and_the_prompt_what_is_left():
 
 
 def test_beside_replies_a_long_prompt_comes_in_smaller_chunks():
-    assert _sizes([_writing(0), _prompt(1, 700)], 512) == [(0, 9, 1, True), (1, 0, 128, False)]
+    assert _sizes([_writing(0), _prompt(1, 700)], 512) == [(0, 9, 1, True), (1, 0, 256, False)]
 
 
-def test_the_oldest_prompt_gets_half_and_the_others_share():
-    slots = [_prompt(0, 900, age=3), _prompt(1, 900, age=1), _prompt(2, 900, age=2)]
-    assert [size for _, _, size, _ in _sizes(slots, 512)] == [128, 256, 128]
+def test_the_oldest_prompt_gets_half_and_the_shortest_others_the_rest():
+    slots = [_prompt(0, 900, age=3), _prompt(1, 900, age=1), _prompt(2, 200, age=4)]
+    assert _sizes(slots, 512) == [(0, 0, 56, False), (1, 0, 256, False), (2, 0, 200, True)]
 
 
 def test_a_short_prompt_is_done_at_once_beside_a_long_one():
