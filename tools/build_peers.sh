@@ -19,7 +19,7 @@ mkdir "$folder/source"
 tar -xzf "$folder"/llama_cpp_python-"$version".tar.gz -C "$folder/source" --strip-components 1
 cmake -S "$folder/source/vendor/llama.cpp" -B "$folder/build" -DCMAKE_BUILD_TYPE=Release \
     -DGGML_NATIVE=ON -DLLAMA_CURL=OFF -DLLAMA_BUILD_TESTS=OFF >"$folder/cmake.log"
-cmake --build "$folder/build" --parallel --target \
+cmake --build "$folder/build" --parallel "$(getconf _NPROCESSORS_ONLN)" --target \
     llama-bench llama-cli llama-server llama-batched-bench
 rm -rf "$folder/source"
 echo "$folder/build/bin has $(ls "$folder/build/bin" | grep -c '^llama-') tools"
