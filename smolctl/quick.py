@@ -35,6 +35,7 @@ _VALUES = {
 }
 """Flags with a number, and what a request calls it."""
 
+_MAXIMUM_DIGITS = 9
 _WHOLE = frozenset({"max_tokens", "seed", "top_k"})
 _MAXIMUM_LINE = 16 * 1024 * 1024
 _CHUNK = 64 * 1024
@@ -93,12 +94,14 @@ class Question:
             self.system = value
             return True
         field = _VALUES[name]
-        try:
-            number = int(value) if field in _WHOLE else float(value)
-        except ValueError:
+        whole = field in _WHOLE
+        # Digits alone, and not many: what is out of range has another meaning over HTTP, or none.
+        if not value.isascii() or not value.replace("" if whole else ".", "", 1).isdigit():
             return False
-        self.numbers[field] = number
-        return number - number == 0  # no infinity, and no NaN
+        if len(value) > _MAXIMUM_DIGITS:
+            return False
+        self.numbers[field] = int(value) if whole else float(value)
+        return True
 
     def body(self, prompt: str) -> str:
         """Return the JSON of the request for the reply to `prompt`."""
@@ -152,7 +155,8 @@ class Note:
         path = f"{folder}/{_name(key)}"
         temporary = f"{path}.{os.getpid()}"
         try:
-            with open(temporary, "w", encoding="ascii") as file:  # noqa: PTH123
+            handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            with open(handle, "w", encoding="ascii") as file:  # noqa: PTH123
                 file.writelines(f"{quoted(line)}\n" for line in lines)
             os.replace(temporary, path)  # noqa: PTH105
         except OSError:
@@ -365,7 +369,8 @@ def _key(model: str, environment: Mapping[str, str]) -> str:
     ours = sorted(
         f"{name}={value}"
         for name, value in environment.items()
-        if name.startswith(("SMOLCTL_", "XDG_")) or name in ("HOME", "TMPDIR")
+        if (name.startswith(("SMOLCTL_", "XDG_")) or name in ("HOME", "TMPDIR"))
+        and name != "SMOLCTL_API_KEY"  # a worker wants none, and the note lies on a disk
     )
     return "\n".join((__version__, model, *ours))
 

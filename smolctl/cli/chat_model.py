@@ -121,10 +121,16 @@ def _start(invocation: Invocation, wanted: Wanted, source: ModelSource) -> Worke
 
 def _behind(host: str, invocation: Invocation, wanted: Wanted) -> ChatModel:
     """Return the model that the gateway at `host` has."""
+    from smolctl.cli.source import looks_like_a_file
     from smolctl.runner.connection import Endpoint
     from smolctl.runner.remote_chat import RemoteChat
     from smolctl.runner.worker_status import KEEP_ALIVE_HEADER
 
+    if looks_like_a_file(wanted.model):
+        raise UsageError(
+            f"{wanted.model} is a file of this machine, and SMOLCTL_HOST names a server",
+            hint="--local runs it here; so does an empty SMOLCTL_HOST.",
+        )
     if wanted.named:
         raise UsageError(
             "with SMOLCTL_HOST, how the model is loaded is the server's to say",

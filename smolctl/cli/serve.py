@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -139,6 +140,12 @@ def command(
         f"smolctl listens on {url}. For OpenAI's clients, the base URL is {url}/v1"
         f" (or {url}/engines/v1). Ctrl-C ends it."
     )
+    where = listener.getsockname()[0]
+    if ipaddress.ip_address(where).is_unspecified:
+        output.notice(
+            f"Other machines reach it at this machine's addresses, port"
+            f" {listener.getsockname()[1]}, with the API key; --allow-host lets in names, too."
+        )
     serve(app, listener)
 
 

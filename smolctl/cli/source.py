@@ -18,11 +18,19 @@ def find_source(invocation: Invocation, model: str, pull: PullPolicy) -> ModelSo
 
     It is pulled first where `pull` says so. Raises `ModelNotFound` when it is not here then.
     """
-    path = expanded(model)
-    is_path = model.startswith(("/", "./", "../", "~"))
-    # `model.gguf` is a file that is there or misspelled; `team/model.gguf` may be a repository.
-    if is_path or (model.endswith(".gguf") and (path.exists() or "/" not in model)):
+    if looks_like_a_file(model):
+        path = expanded(model)
         if not path.exists():
             raise ModelNotFound(f"no such file: {model}")
         return file_source(path)
     return model_source(invocation.store, invocation.obtain(model, pull), model)
+
+
+def looks_like_a_file(model: str) -> bool:
+    """Whether `model` means a file: it is written as a path, or there is one called so.
+
+    `model.gguf` is a file that is there or misspelled; `team/model.gguf` may be a repository.
+    """
+    if model.startswith(("/", "./", "../", "~")):
+        return True
+    return model.endswith(".gguf") and ("/" not in model or expanded(model).exists())

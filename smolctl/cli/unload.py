@@ -8,8 +8,8 @@ import typer
 
 from smolctl.cli.invocation import Invocation
 from smolctl.cli.options import local_models
-from smolctl.cli.running import running
-from smolctl.errors import UsageError
+from smolctl.cli.running import id_of, running
+from smolctl.errors import NotRunnable, UsageError
 from smolctl.runner.address import WorkerFolder
 from smolctl.runner.workers import end, survey, unload
 
@@ -37,10 +37,18 @@ def command(
     names = models or []
     if every == bool(names):
         raise UsageError("unload needs the names of models, or --all")
-    workers, stuck = survey(WorkerFolder.of(invocation.settings))
+    folder = WorkerFolder.of(invocation.settings)
+    workers, stuck = survey(folder)
     if not every:
-        found = [running(invocation, workers, name) for name in names]
-        workers = list({worker.id: worker for worker in found if worker is not None}.values())
+        found = {name: running(invocation, workers, name) for name in names}
+        for name in (name for name, worker in found.items() if worker is None and stuck):
+            model_id = id_of(invocation, name)
+            if model_id is not None and folder.address(model_id).socket in stuck:
+                raise NotRunnable(
+                    f"the process of {name} does not answer",
+                    hint="`smolctl model unload --all` ends it by force.",
+                )
+        workers = list({each.id: each for each in found.values() if each is not None}.values())
         stuck = []
     for worker in workers:
         unload(worker)

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 
 from smolctl.engine.context import Chunk
 from smolctl.engine.loading import open_embedding_context
-from smolctl.errors import NotRunnable, PromptTooLong, UsageError
+from smolctl.errors import Interrupted, NotRunnable, PromptTooLong, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     import numpy as np
     import numpy.typing as npt
@@ -72,14 +72,19 @@ class Embedder:
             if self._context is not None:
                 self._context.close()
 
-    def embed(self, inputs: Sequence[Sequence[int]]) -> list[list[float]]:
+    def embed(
+        self,
+        inputs: Sequence[Sequence[int]],
+        cancelled: Callable[[], bool] = lambda: False,
+    ) -> list[list[float]]:
         """Return an embedding of unit length for each of `inputs`, which are tokens.
 
         Several are decoded in one batch where they fit, and another thread's turn comes between
         two batches. How the vectors of the tokens become one, the model says (`pooling_type`);
         it is their mean where it does not. Raises `PromptTooLong`, giving both numbers, for an
         input that does not fit, `UsageError` for one without tokens or with some that do not
-        exist, and `NotRunnable` when the model ranks texts instead, or llama.cpp fails.
+        exist, and `NotRunnable` when the model ranks texts instead, or llama.cpp fails. It ends
+        before the next batch with `Interrupted` once it is `cancelled`.
         """
         if self._pooling > _LAST:
             raise NotRunnable("this model ranks texts, and makes no embeddings")
@@ -91,7 +96,7 @@ class Embedder:
             with self._lock:
                 if self._closed:
                     raise NotRunnable("the model has been unloaded")
-                vectors = self._pooled(group)
+                vectors = self._pooled(group, cancelled)
             found += _unit(vectors).tolist()
         return found
 
@@ -107,7 +112,9 @@ class Embedder:
         if min(tokens) < 0 or max(tokens) >= self._weights.vocabulary.size:
             raise UsageError(f"input {number} has a token that the model does not have")
 
-    def _pooled(self, group: Sequence[Sequence[int]]) -> npt.NDArray[np.float32]:
+    def _pooled(
+        self, group: Sequence[Sequence[int]], cancelled: Callable[[], bool]
+    ) -> npt.NDArray[np.float32]:
         """Return a vector for each of `group`: all in one batch, or one in several."""
         # Not at the top: numpy takes 100 ms to import, and most engines embed nothing.
         import numpy as np
@@ -116,6 +123,8 @@ class Embedder:
         vectors = np.zeros((len(group), self._weights.embedding_length), np.float32)
         context.clear()
         for step in _steps(group, context.batch_tokens):
+            if cancelled():
+                raise Interrupted("nobody waits for the embedding any more")
             context.decode(step, embed=True)
             of_tokens = context.embeddings()
             row = 0

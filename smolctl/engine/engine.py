@@ -79,6 +79,11 @@ class Engine:
             return EngineState(0, 0, 0, 0, 0)
         return self._scheduler.state
 
+    def on_broken(self, call: Callable[[], object]) -> None:
+        """Have `call` called, in the engine's thread, should that end by a bug: it cannot go on."""
+        if self._scheduler is not None:
+            self._scheduler.on_broken = call
+
     def __enter__(self) -> Engine:
         return self
 
@@ -112,6 +117,8 @@ class Engine:
             raise NotRunnable("this model makes embeddings, and does not generate text")
         return self._scheduler.submit(request, on_event=on_event)
 
-    def embed(self, inputs: Sequence[Sequence[int]]) -> list[list[float]]:
+    def embed(
+        self, inputs: Sequence[Sequence[int]], cancelled: Callable[[], bool] = lambda: False
+    ) -> list[list[float]]:
         """Return the embedding of each of `inputs`, which are tokens; see `Embedder.embed`."""
-        return self._embedder.embed(inputs)
+        return self._embedder.embed(inputs, cancelled)

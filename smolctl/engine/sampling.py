@@ -153,4 +153,4 @@ def _chain(lib: Any, sampling: Sampling, vocabulary_size: int) -> Any:
 
 def _check(flag: str, value: float, low: float, high: float) -> None:
     if not math.isfinite(value) or not low <= value <= high:
-        raise UsageError(f"{flag} is {value}", hint=f"It must be from {low:g} to {high:g}.")
+        raise UsageError(f"{flag} is {value}", hint=f"It must be from {low} to {high}.")

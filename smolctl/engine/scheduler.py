@@ -70,6 +70,7 @@ class Scheduler:
         self._changed = Condition()
         self._closing = False
         self._broken: Exception | None = None
+        self.on_broken: Callable[[], object] | None = None
         self._numbers = itertools.count(1)
         self._clock = itertools.count(1)
         self._thread = Thread(target=self._run, name="engine", daemon=True)
@@ -143,6 +144,8 @@ class Scheduler:
                 self._step()
         except Exception as error:  # noqa: BLE001 - the border of a thread: its callers get it
             self._broken = error
+            if self.on_broken is not None:
+                self.on_broken()
         self._end_all()
 
     def _wait_for_work(self) -> bool:

@@ -65,7 +65,9 @@ class Endpoint:
             raise UsageError(
                 f"SMOLCTL_HOST is {text!r}", hint="It is a URL or an address: 127.0.0.1:12434"
             )
-        prefix = f"/{path.rstrip('/')}" if path.rstrip("/") else ""
+        # The base URL of OpenAI's clients is as good: `/v1` is a part of the paths here.
+        path = path.rstrip("/").removesuffix("v1").rstrip("/")
+        prefix = f"/{path}" if path else ""
         return cls(None, host, number, scheme == "https", prefix)
 
     @property
@@ -144,7 +146,8 @@ class Endpoint:
                 undo.pop_all()
             return made
         except OSError as error:
-            raise ConnectionLost(f"{self} cannot be reached: {error}", begun=False) from error
+            reason = error.strerror or error
+            raise ConnectionLost(f"{self} cannot be reached: {reason}", begun=False) from error
 
     def _secured(self, connection: socket.socket) -> socket.socket:
         import ssl
@@ -250,7 +253,17 @@ class _Reader:
         pending = getattr(self._connection, "pending", None)
         if pending is not None and pending() > 0:  # what TLS has decrypted already
             return True
-        return bool(select.select([self._connection], [], [], seconds)[0])
+        return is_readable(self._connection.fileno(), seconds)
+
+
+def is_readable(handle: int, seconds: float) -> bool:
+    """Wait until there is something to read at `handle`, or its end, and return whether there is.
+
+    By `poll`: `select` fails for descriptors from 1,024 on, which a gateway may come to have.
+    """
+    poll = select.poll()
+    poll.register(handle, select.POLLIN)
+    return bool(poll.poll(seconds * 1000))
 
 
 @contextmanager

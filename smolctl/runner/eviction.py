@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from smolctl.errors import NotRunnable, TooLittleMemory
+from smolctl.runner.memory import usable_memory
 from smolctl.runner.workers import survey, unload
 
 if TYPE_CHECKING:
@@ -19,24 +20,37 @@ _COMFORTABLE_TOKENS = 8192
 
 
 def fit_with_room(
-    runnable: Runnable, options: EngineOptions, make_room: Callable[[], bool]
+    runnable: Runnable,
+    options: EngineOptions,
+    make_room: Callable[[], bool],
+    reclaimable: Callable[[], int],
 ) -> EngineOptions:
     """Return what `Runnable.fit` does, after `make_room` was called for as long as that helps.
 
-    `make_room` returns False when there is no more to be had. Raises `TooLittleMemory` when
-    the model does not fit then.
+    `make_room` returns False when there is no more to be had, and `reclaimable` the bytes that it
+    can make at most. Raises `TooLittleMemory` when the model does not fit then; before anything
+    is given up, if that much would not do.
     """
     enough = min(runnable.full_context or 0, _COMFORTABLE_TOKENS)
+    asked = False
     while True:
         try:
             fitted = runnable.fit(options)
         except TooLittleMemory:
+            if not asked:
+                runnable.fit(options, usable_memory() + reclaimable())
+                asked = True
             if not make_room():
                 raise
             continue
         is_enough = options.context_size is not None or (fitted.context_size or enough) >= enough
         if is_enough or not make_room():
             return fitted
+
+
+def idle_memory(folder: WorkerFolder) -> int:
+    """Return the bytes that the idle workers of `folder` have."""
+    return sum(worker.memory for worker in survey(folder)[0] if not worker.busy)
 
 
 def evict_one(folder: WorkerFolder, tell: Callable[[str], object]) -> bool:

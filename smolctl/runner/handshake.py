@@ -17,6 +17,9 @@ from smolctl.errors import NotRunnable, SmolctlError
 SPECIFICATION, READY, LOCK = 0, 3, 4
 
 _CHUNK = 64 * 1024
+
+_reported: list[bool] = []
+"""Has something in it once this process has reported: there is no second time."""
 _MAXIMUM_REPORT = 1024 * 1024
 
 
@@ -34,7 +37,7 @@ def report_failure(error: SmolctlError) -> None:
 
 def report_crash(reason: str) -> None:
     """Say that llama.cpp ends this process, if anybody still waits to hear of it."""
-    with suppress(OSError):  # we have reported long ago
+    if not _reported:  # or the descriptor is another's by now: a client's connection
         report_failure(NotRunnable(f"llama.cpp crashed: {reason}"))
 
 
@@ -73,6 +76,7 @@ def write_all(handle: int, content: bytes) -> None:
 
 
 def _report(value: dict[str, Any]) -> None:
+    _reported.append(True)
     with suppress(BrokenPipeError):  # whoever started us has left; others will come
         write_all(READY, json.dumps(value).encode())
     os.close(READY)

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from smolctl.engine.conversation import Delta, ToolCallDelta
-from smolctl.errors import NotRunnable
+from smolctl.errors import NotRunnable, RegistryUnavailable
 from smolctl.runner.api_errors import api_error, error_code
 from smolctl.runner.chat_document import chat_document
 from smolctl.runner.connection import ConnectionLost
@@ -75,6 +75,11 @@ class RemoteChat:
             try:
                 response = self._endpoint.request("POST", CHAT_PATH, body, headers=self._headers)
             except ConnectionLost as error:
+                if self._start is None and not error.begun:
+                    raise RegistryUnavailable(
+                        error.message,
+                        hint="SMOLCTL_HOST says where: does `smolctl serve` run there?",
+                    ) from error
                 if error.begun or last:
                     raise
             else:

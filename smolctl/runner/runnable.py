@@ -60,8 +60,8 @@ class Runnable:
         length = options.context_size or self.full_context or 0
         return memory_needed(self.header, self.source.weights_bytes, _shape(options, length))
 
-    def fit(self, options: EngineOptions) -> EngineOptions:
-        """Return `options` with the context size filled in.
+    def fit(self, options: EngineOptions, usable: int | None = None) -> EngineOptions:
+        """Return `options` with the context size filled in, for `usable` bytes or what can be had.
 
         It is the person's (`options.context_size`), else the artifact's, else the model's own; one
         that nobody asked for is cut to what fits in free memory: a packaged context of 128 K
@@ -73,7 +73,7 @@ class Runnable:
             return options
         if not self.header.is_causal:
             return replace(options, context_size=min(wanted, self.full_context or wanted))
-        usable = usable_memory()
+        usable = usable_memory() if usable is None else usable
         fixed = replace(options, context_size=wanted)
         if self.needed(fixed).total <= usable:
             return fixed

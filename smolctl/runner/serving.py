@@ -56,8 +56,11 @@ async def _serve(
         return _status(loaded, specification, lifetime, listener)
 
     app = WorkerApp(api_app(loaded, activity), lifetime, status)
+    loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGQUIT):
-        asyncio.get_running_loop().add_signal_handler(number, lifetime.leave)
+        loop.add_signal_handler(number, lifetime.leave)
+    # The next call starts a worker that works.
+    loaded.engine.on_broken(lambda: loop.call_soon_threadsafe(lifetime.leave))
     # Connections wait in the socket's queue until the server runs, a moment from now.
     handshake.report_ready(status().as_json())
     await _Server(app, lifetime, listener).serve([listener.socket])

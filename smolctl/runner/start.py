@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import select
 import signal
 import sys
 from contextlib import ExitStack, suppress
@@ -15,6 +14,7 @@ import smolctl
 from smolctl import huge_pages
 from smolctl.errors import NotRunnable
 from smolctl.runner import handshake
+from smolctl.runner.connection import is_readable
 from smolctl.runner.worker_log import log_end, rotate
 from smolctl.runner.worker_status import Worker
 from smolctl.store.storage import storage_errors
@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     from smolctl.runner.specification import WorkerSpecification
 
 _PROGRAM = (
-    "import sys; sys.path.insert(0, {root!r}); from smolctl.runner.worker import main; main()"
+    # With -c, Python looks for modules in the current folder first: not in that of our caller.
+    "import sys; sys.path[:] = [{root!r}, *filter(None, sys.path)]\n"
+    "from smolctl.runner.worker import main; main()"
 )
 _LONG_SECONDS = 2.0
 _WAIT_SECONDS = 0.2
@@ -131,7 +133,7 @@ class _Process:
 
     def has_reported(self, seconds: float) -> bool:
         """Wait for the report, and return whether it is here."""
-        return bool(select.select([self.report], [], [], seconds)[0])
+        return is_readable(self.report, seconds)
 
     def close(self) -> None:
         """Let go of the pipes; the process goes on."""

@@ -74,14 +74,19 @@ class _Loading(Thread):
 
 
 def _load(specification: WorkerSpecification) -> LoadedModel:
-    from smolctl.runner.eviction import evict_one, fit_with_room
+    from smolctl.runner.eviction import evict_one, fit_with_room, idle_memory
     from smolctl.runner.loaded import LoadedModel
     from smolctl.runner.runnable import Runnable
 
     began = time.perf_counter()
     runnable = Runnable.read(specification.source)
     folder = specification.folder
-    options = fit_with_room(runnable, specification.options, lambda: evict_one(folder, log))
+    options = fit_with_room(
+        runnable,
+        specification.options,
+        lambda: evict_one(folder, log),
+        lambda: idle_memory(folder),
+    )
     loaded = LoadedModel.open(runnable, options, debug=specification.debug, on_abort=_crashed)
     caches = 1 if options.shared_cache else options.sequences
     log(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from smolctl import __version__
 from smolctl.engine.options import EngineOptions
+from smolctl.model.memory import CONTEXT_STEP
 from smolctl.runner.connection import Endpoint
 
 if TYPE_CHECKING:
@@ -26,15 +27,16 @@ EXPECT_HEADER = "X-Smolctl-Expect"
 WORKER_DIFFERS = "worker_differs"
 """The error's code then."""
 
-NAMED_OPTIONS = (
-    "context_size",
-    "threads",
-    "sequences",
-    "gpu_layers",
-    "flash_attention",
-    "cache_type_k",
-    "cache_type_v",
-)
+_FLAGS = {
+    "context_size": "--ctx-size",
+    "threads": "--threads",
+    "sequences": "--parallel",
+    "gpu_layers": "--gpu-layers",
+    "flash_attention": "--flash-attn",
+    "cache_type_k": "--cache-type-k",
+    "cache_type_v": "--cache-type-v",
+}
+NAMED_OPTIONS = tuple(_FLAGS)
 """The engine's options that have a flag, and that a running worker may differ in."""
 
 
@@ -104,10 +106,18 @@ class Expectation:
         """Return how a worker with `version` and `options` differs; None when it will do."""
         if version != self.version:
             return f"smolctl {version}"
-        differing = [name for name in self.options if options.get(name) != self.options[name]]
+        differing = [
+            name
+            for name, value in self.options.items()
+            if _comparable(name, options.get(name)) != _comparable(name, value)
+        ]
         if not differing:
             return None
-        return ", ".join(f"{name.replace('_', ' ')} {options.get(name)}" for name in differing)
+        shown = {name: options.get(name) for name in differing}
+        return ", ".join(
+            f"{_FLAGS[name]} {'auto' if value is None else value}" if name in _FLAGS else name
+            for name, value in shown.items()
+        )
 
     def as_json(self) -> dict[str, Any]:
         """Return what `parse` reads."""
@@ -119,6 +129,13 @@ class Expectation:
         if not isinstance(value, dict) or not isinstance(value.get("options"), dict):
             raise ValueError("no expectation")
         return cls(value["options"], str(value.get("version")))
+
+
+def _comparable(name: str, value: Any) -> Any:
+    """Return what two values of an option are compared by: llama.cpp rounds contexts up."""
+    if name == "context_size" and isinstance(value, int):
+        return -(-value // CONTEXT_STEP) * CONTEXT_STEP
+    return value
 
 
 def expected(options: EngineOptions, named: Collection[str] | None = None) -> Expectation:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import time
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
 
 _ANSWER_SECONDS = 5.0
 _LEAVING_SECONDS = 30.0
+_BUSY_SECONDS = 10.0
+_LOOK_SECONDS = 0.05
 
 
 def obtain_worker(
@@ -65,6 +69,8 @@ def obtain_worker(
             difference = expectation.difference(worker.version, worker.options)
             if difference is None:
                 return worker
+            wanted = worker_options(options, parallel="sequences" in expectation.options)
+            _check_memory(source, wanted, worker, folder)
             _replace(worker, difference, tell)
         address.socket.unlink(missing_ok=True)
         specification = WorkerSpecification(
@@ -136,9 +142,11 @@ def loading_models(settings: Settings) -> list[str]:
 def end(socket: Path) -> bool:
     """Kill the worker behind `socket`, which does not answer; False where that cannot be done."""
     pid = Endpoint(socket).peer()
-    if pid is not None:
+    if not pid:  # 0 is a process of another PID namespace; to kill(2) it is our own group
+        return False
+    with suppress(ProcessLookupError):  # it has ended by itself
         os.kill(pid, signal.SIGKILL)
-    return pid is not None
+    return True
 
 
 def unload(worker: Worker, *, only_idle: bool = False) -> bool:
@@ -171,12 +179,31 @@ def unload_if_idle(settings: Settings, model_id: str) -> None:
         unload(worker, only_idle=True)
 
 
+def _check_memory(
+    source: ModelSource, options: EngineOptions, worker: Worker, folder: WorkerFolder
+) -> None:
+    """Raise `TooLittleMemory` where not even `worker` and the idle ones make room enough.
+
+    Before one that works is given up for one that cannot be.
+    """
+    # Here: it reads the model's header, and few workers are replaced.
+    from smolctl.runner.memory import usable_memory
+    from smolctl.runner.runnable import Runnable
+
+    idle = sum(each.memory for each in survey(folder)[0] if not each.busy or each.id == worker.id)
+    Runnable.read(source).fit(options, usable_memory() + idle)
+
+
 def _replace(worker: Worker, difference: str, tell: Callable[[str], object]) -> None:
-    if not unload(worker, only_idle=True):
-        raise EngineBusy(
-            f"{worker.name} is running with {difference}, and busy",
-            hint="`--local` runs it beside that one; or try again later.",
-        )
+    """Have `worker` leave, once it has nothing to do: others' short answers are waited for."""
+    end = time.monotonic() + _BUSY_SECONDS
+    while not unload(worker, only_idle=True):
+        if time.monotonic() > end:
+            raise EngineBusy(
+                f"{worker.name} is running with {difference}, and busy",
+                hint="`--local` runs it beside that one; or try again later.",
+            )
+        time.sleep(_LOOK_SECONDS)
     tell(f"{worker.name} was loaded with {difference}; it is being loaded anew.")
 
 

@@ -271,7 +271,7 @@ class TestOptions:
         assert worker(smolctl).pid == first.pid
         done = smolctl("model", "run", "-c", "768", "--parallel", "2", gguf, *FRANCE, expect=0)
         assert done.stdout == PARIS
-        assert "context size 512, sequences 4" in done.stderr
+        assert "--ctx-size 512, --parallel 4" in done.stderr
         second = worker(smolctl)
         assert (second.context_size, second.sequences) == (768, 2)
         # Sequences that a person asks for have a cache each; others share one.
@@ -454,3 +454,32 @@ def open_files(pid: int) -> int:
 def log_of(smolctl: Smolctl) -> Path:
     (log,) = (smolctl.user_home / "state" / "smolctl" / "logs").rglob("*.log")
     return log
+
+
+def test_a_folder_with_modules_of_its_own_does_not_break_a_worker(
+    smolctl: Smolctl, gguf: str, tmp_path: Path
+) -> None:
+    folder = tmp_path / "project"
+    folder.mkdir()
+    for name in ("json", "queue", "types"):
+        (folder / f"{name}.py").write_text("raise SystemExit('not the module you want')\n")
+    # The installed script: `python -m` looks in the current folder itself.
+    script = Path(sys.executable).with_name("smolctl")
+    done = subprocess.run(
+        [script, "model", "run", "--detach", gguf],
+        cwd=folder,
+        env=smolctl.environment,
+        capture_output=True,
+        timeout=60,
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_a_model_that_is_loaded_does_not_leave_for_what_cannot_be(
+    smolctl: Smolctl, gguf: str
+) -> None:
+    smolctl("model", "run", "--detach", gguf, expect=0)
+    before = worker(smolctl)
+    done = smolctl("model", "run", "--ctx-size", "1000000000", gguf, "hi", expect=7)
+    assert len(done.stderr_lines) == 2
+    assert worker(smolctl).pid == before.pid

@@ -11,6 +11,7 @@ from smolctl.engine.options import EngineOptions
 from smolctl.errors import NotRunnable, TooLittleMemory
 from smolctl.runner import eviction
 from smolctl.runner.eviction import evict_one, fit_with_room
+from smolctl.runner.memory import usable_memory
 from smolctl.runner.worker_status import Worker
 
 if TYPE_CHECKING:
@@ -28,9 +29,9 @@ class Machine:
     held: list[int] = field(default_factory=list)
     full_context: int | None = 131_072
 
-    def fit(self, options: EngineOptions) -> EngineOptions:
+    def fit(self, options: EngineOptions, usable: int | None = None) -> EngineOptions:
         if options.context_size is not None:
-            if options.context_size > self.room:
+            if options.context_size > (self.room if usable is None else usable):
                 raise TooLittleMemory(f"--ctx-size {self.room} is the largest that fits")
             return options
         return EngineOptions(context_size=min(self.room, self.full_context or 0))
@@ -43,7 +44,13 @@ class Machine:
 
     def fitted(self, asked: int | None = None) -> int | None:
         model = cast("Runnable", self)
-        return fit_with_room(model, EngineOptions(context_size=asked), self.make_room).context_size
+        options = EngineOptions(context_size=asked)
+        reclaimable = self.reclaimable
+        return fit_with_room(model, options, self.make_room, reclaimable).context_size
+
+    def reclaimable(self) -> int:
+        # The real `usable_memory` is added to it.
+        return self.room + sum(self.held) - usable_memory()
 
 
 def test_nobody_leaves_where_there_is_room() -> None:
@@ -68,8 +75,9 @@ def test_a_context_that_is_left_open_takes_a_comfortable_one() -> None:
 
 def test_what_does_not_fit_with_everybody_gone_is_an_error_with_the_numbers() -> None:
     machine = Machine(1_000, [1_000])
-    with pytest.raises(TooLittleMemory, match="--ctx-size 2000"):
+    with pytest.raises(TooLittleMemory, match="--ctx-size 1000"):
         machine.fitted(100_000)
+    assert machine.held == [1_000]  # nobody left for nothing
     assert Machine(500, [500]).fitted() == 1_000
 
 

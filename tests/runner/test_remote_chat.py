@@ -19,6 +19,7 @@ from smolctl.errors import (
     ModelNotFound,
     NotRunnable,
     PromptTooLong,
+    RegistryUnavailable,
     SmolctlError,
     UsageError,
 )
@@ -202,5 +203,5 @@ def test_an_answer_that_has_begun_is_not_asked_for_again() -> None:
 
 
 def test_nobody_is_started_behind_a_gateway() -> None:
-    with serving(b"") as server, pytest.raises(ConnectionLost):
+    with serving(b"") as server, pytest.raises(RegistryUnavailable):
         replied(RemoteChat("m", server.endpoint, {}))

@@ -123,7 +123,7 @@ def test_a_request_may_say_how_long_to_stay() -> None:
     [
         (EngineOptions(), None),
         (EngineOptions(context_size=512), None),
-        (EngineOptions(context_size=1024, threads=2), "context size 512, threads None"),
+        (EngineOptions(context_size=1024, threads=2), "--ctx-size 512, --threads auto"),
     ],
 )
 def test_a_request_may_say_what_it_expects(options: EngineOptions, difference: str | None) -> None:
@@ -141,7 +141,7 @@ def test_a_request_may_say_what_it_expects(options: EngineOptions, difference: s
 def test_what_is_named_counts_also_when_it_is_the_default() -> None:
     expectation = expected(EngineOptions(), {"sequences", "gpu_layers"})
     assert expectation.options == {"sequences": 1, "gpu_layers": None}
-    assert expectation.difference(__version__, WORKER.options) == "sequences 4"
+    assert expectation.difference(__version__, WORKER.options) == "--parallel 4"
 
 
 @pytest.mark.parametrize("header", ["", "[]", "{", '{"options": 1}', "[" * 100_000])

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import base64
 import struct
+from threading import Event
 from typing import TYPE_CHECKING, Any
 
+from smolctl.errors import Interrupted
 from smolctl.runner.api.prompts import read_texts, tokens_of
 from smolctl.runner.fields import Fields, parse_body
 
@@ -20,13 +22,17 @@ _MAXIMUM_DIMENSIONS = 2**20
 
 async def embeddings(exchange: Exchange, service: Service) -> None:
     """Answer with a vector for each text."""
-    body = await exchange.body()
-    document = await service.in_thread(lambda: _embed(body, exchange, service))
+    gone = Event()
+    body = await exchange.body(when_gone=gone.set)
+    try:
+        document = await service.in_thread(lambda: _embed(body, exchange, service, gone))
+    except Interrupted:
+        return  # its client has hung up
     service.metrics.count_tokens(document["usage"]["prompt_tokens"])
     await exchange.send_json(document)
 
 
-def _embed(body: bytes, exchange: Exchange, service: Service) -> dict[str, Any]:
+def _embed(body: bytes, exchange: Exchange, service: Service, gone: Event) -> dict[str, Any]:
     """Return the answer; it takes as long as the texts are."""
     request = Fields(parse_body(body))
     name = service.check_model(exchange, request.text("model"))
@@ -37,7 +43,7 @@ def _embed(body: bytes, exchange: Exchange, service: Service) -> dict[str, Any]:
     wanted = request.count("dimensions", 1, _MAXIMUM_DIMENSIONS)
     engine = service.model.engine
     inputs = [tokens_of(text, engine.vocabulary.tokenize_whole) for text in texts]
-    vectors = engine.embed(inputs)
+    vectors = engine.embed(inputs, gone.is_set)
     size = len(vectors[0])
     if wanted is not None and wanted != size:
         request.fail("dimensions", f"must be {size}, as many as the model has")
