@@ -12,7 +12,8 @@ from smolctl.cli.invocation import Invocation
 from smolctl.cli.options import JsonFlag, QuietFlag
 from smolctl.errors import SmolctlError
 from smolctl.model.units import format_size, format_time
-from smolctl.runner.workers import loading_models, running_workers
+from smolctl.runner.address import WorkerFolder
+from smolctl.runner.workers import loading_models, survey
 
 if TYPE_CHECKING:
     from smolctl.runner.worker_status import Worker
@@ -33,7 +34,7 @@ def command(ctx: typer.Context, as_json: JsonFlag = False, quiet: QuietFlag = Fa
     """List the models that are loaded, and until when."""
     invocation = Invocation.of(ctx)
     output = invocation.output
-    workers = running_workers(invocation.settings)
+    workers, stuck = survey(WorkerFolder.of(invocation.settings))
     if as_json:
         output.json([worker_json(worker) for worker in workers])
         return
@@ -44,8 +45,11 @@ def command(ctx: typer.Context, as_json: JsonFlag = False, quiet: QuietFlag = Fa
     answering = {worker.socket.stem for worker in workers}
     loading = [name for name in loading_models(invocation.settings) if name not in answering]
     rows = [_row(worker) for worker in workers]
+    silent = {socket.stem for socket in stuck}
     rows += [
-        (_name_of(invocation, start), BACKEND, "-", "Loading...", "-", "-") for start in loading
+        (_name_of(invocation, start), BACKEND, "-", until, "-", "-")
+        for starts, until in ((loading, "Loading..."), (sorted(silent), "Not answering"))
+        for start in starts
     ]
     output.table(HEADERS, rows)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import contextmanager
-from threading import Condition
+from threading import Lock
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -18,22 +18,21 @@ class Activity:
     """
 
     def __init__(self) -> None:
-        self._changed = Condition()
+        self._lock = Lock()
         self._busy = 0
         self._idle_since = time.monotonic()
 
     @contextmanager
     def request(self) -> Iterator[None]:
         """Count one request while the block runs."""
-        with self._changed:
+        with self._lock:
             self._busy += 1
         try:
             yield
         finally:
-            with self._changed:
+            with self._lock:
                 self._busy -= 1
                 self._idle_since = time.monotonic()
-                self._changed.notify_all()
 
     @property
     def busy(self) -> int:
@@ -50,10 +49,5 @@ class Activity:
 
     def idle_for(self) -> float:
         """Return for how many seconds there has been no request; 0 while one is under way."""
-        with self._changed:
+        with self._lock:
             return 0.0 if self._busy else time.monotonic() - self._idle_since
-
-    def wait_idle(self, seconds: float) -> bool:
-        """Wait up to `seconds` until no request is under way; return whether that is so."""
-        with self._changed:
-            return self._changed.wait_for(lambda: not self._busy, seconds)

@@ -1,6 +1,5 @@
 """How busy a worker is."""
 
-import threading
 import time
 
 from smolctl.runner.activity import Activity
@@ -33,21 +32,3 @@ def test_a_request_that_fails_is_over():
     except OSError:
         pass
     assert activity.busy == 0
-
-
-def test_who_waits_is_told_when_the_last_request_ends():
-    activity = Activity()
-    begun, go_on = threading.Event(), threading.Event()
-
-    def request():
-        with activity.request():
-            begun.set()
-            go_on.wait(10)
-
-    thread = threading.Thread(target=request)
-    thread.start()
-    begun.wait(10)
-    assert not activity.wait_idle(0)
-    go_on.set()
-    assert activity.wait_idle(10)
-    thread.join()

@@ -11,10 +11,11 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
 from smolctl.errors import SmolctlError
+from smolctl.runner.api.app import PREFIXES
 from smolctl.runner.api.failure import Failure
 from smolctl.runner.gateway.body import ClientGone
 from smolctl.runner.gateway.failure import gateway_failure, response
-from smolctl.runner.gateway.forwarding import OPERATIONS, PREFIXES, Forwarding
+from smolctl.runner.gateway.forwarding import OPERATIONS, Forwarding
 from smolctl.runner.gateway.guard import Guard
 from smolctl.runner.gateway.management import Management
 from smolctl.runner.gateway.metrics import Metrics

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from smolctl.runner.api.exchange import MAXIMUM_BODY
 from smolctl.runner.api.failure import BodyTooLarge
 
 if TYPE_CHECKING:
     from starlette.types import Receive
-
-MAXIMUM_BODY = 32 * 1024 * 1024
-"""Bytes of a request to a model; a worker takes no more either."""
 
 
 class ClientGone(Exception):

@@ -24,9 +24,6 @@ if TYPE_CHECKING:
     from smolctl.runner.gateway.metrics import Counted, Metrics
     from smolctl.runner.gateway.routing import Route, Router
 
-PREFIXES = ("/v1", "/engines/v1", "/engines/llama.cpp/v1")
-"""Where the API is: OpenAI's place, and Docker Model Runner's."""
-
 OPERATIONS = ("chat/completions", "completions", "embeddings")
 
 _Headers = dict[bytes, bytes]
