@@ -78,7 +78,22 @@ class InvalidGGUF(NotRunnable):
 
 
 class PromptTooLong(NotRunnable):
-    """A prompt that leaves no room for a reply in the context."""
+    """A prompt that leaves no room for a reply in the context.
+
+    `prompt_tokens` and `context_size` are both in tokens; None where nobody says.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str | None = None,
+        prompt_tokens: int | None = None,
+        context_size: int | None = None,
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.prompt_tokens = prompt_tokens
+        self.context_size = context_size
 
 
 class EngineBusy(NotRunnable):

@@ -20,11 +20,13 @@ LAYERS = {
     "registry": {"registry", "configuration", "store", "model"},
     "engine": {"engine", "model"},
     "runner": {"runner", "registry", "configuration", "engine", "store", "model"},
+    "history": {"history", "engine"},
     "demo": {"demo", "engine", "store", "model"},
     "cli": {
         "cli",
         "quick",
         "demo",
+        "history",
         "runner",
         "registry",
         "configuration",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
     from smolctl.cli.options import PullPolicy
     from smolctl.cli.output import Output
     from smolctl.runner.chat_model import ChatModel
+    from smolctl.runner.remote_chat import Start
     from smolctl.runner.source import ModelSource
-    from smolctl.runner.worker_status import Worker
 
 
 @dataclass(frozen=True)
@@ -74,10 +75,10 @@ def _with_worker(invocation: Invocation, wanted: Wanted, *, load: bool) -> Itera
     start = partial(_start, invocation, wanted, source)
     endpoint = Endpoint(address.socket)
     headers = _headers(wanted, source, invocation.settings.keep_alive)
-    size = start().context_size if load else None
-    yield RemoteChat(
-        source.name, endpoint, headers, context_size=size, start=start, log=address.log
-    )
+    model = RemoteChat(source.name, endpoint, headers, start=start, log=address.log)
+    if load:
+        model.load()
+    yield model
     # A flag belongs to this call alone, and a file has no name that an index gives it.
     if before is not None and source.names and not wanted.named and wanted.keep_alive is None:
         head = endpoint.head("POST", CHAT_PATH, headers)
@@ -99,10 +100,12 @@ def _headers(wanted: Wanted, source: ModelSource, default: float | None) -> dict
     return headers if keep_alive is None else {**headers, KEEP_ALIVE_HEADER: f"{keep_alive:g}"}
 
 
-def _start(invocation: Invocation, wanted: Wanted, source: ModelSource) -> Worker:
+def _start(invocation: Invocation, wanted: Wanted, source: ModelSource) -> Start:
+    from smolctl.runner.remote_chat import Start
     from smolctl.runner.workers import obtain_worker
 
     output = invocation.output
+    before = time.time()
     worker = obtain_worker(
         source,
         wanted.options,
@@ -116,7 +119,9 @@ def _start(invocation: Invocation, wanted: Wanted, source: ModelSource) -> Worke
         debug=output.debug,
     )
     _tell_context(output, wanted.options, worker.context_size, worker.full_context)
-    return worker
+    loaded = worker.loaded_at >= before
+    waited = time.time() - before if loaded else None
+    return Start(worker.context_size, worker.sequences, waited)
 
 
 def _behind(host: str, invocation: Invocation, wanted: Wanted) -> ChatModel:
@@ -156,9 +161,10 @@ def _local(invocation: Invocation, wanted: Wanted) -> Iterator[ChatModel]:
     runnable = Runnable.read(find_source(invocation, wanted.model, wanted.pull))
     options = runnable.fit(wanted.options)
     _tell_context(output, wanted.options, options.context_size, runnable.full_context)
+    before = time.monotonic()
     loaded = LoadedModel.open(runnable, options, debug=output.debug, on_abort=on_abort(output))
     with loaded.engine:
-        yield LocalChat(loaded)
+        yield LocalChat(loaded, time.monotonic() - before)
 
 
 def _tell_context(output: Output, asked: EngineOptions, got: int | None, full: int | None) -> None:

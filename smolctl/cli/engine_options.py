@@ -10,7 +10,7 @@ from smolctl.engine.options import CACHE_TYPES, EngineOptions, FlashAttention
 from smolctl.errors import UsageError
 
 CtxSizeFlag = Annotated[
-    int | None, typer.Option("--ctx-size", "-c", help="Tokens of context; else the model's.")
+    int | None, typer.Option("--ctx-size", help="Tokens of context; else the model's.")
 ]
 ThreadsFlag = Annotated[int | None, typer.Option(help="CPU threads; else one per core.")]
 ParallelFlag = Annotated[

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from smolctl.cli.chat import Chat
 from smolctl.cli.chat_model import Wanted, open_chat
 from smolctl.cli.engine_options import (
     CacheTypeKFlag,
@@ -19,6 +18,7 @@ from smolctl.cli.engine_options import (
     engine_options,
 )
 from smolctl.cli.invocation import Invocation
+from smolctl.cli.one_shot import ReplyFlags, answer
 from smolctl.cli.options import (
     CaFileFlag,
     MaxConnectionsFlag,
@@ -31,14 +31,30 @@ from smolctl.cli.options import (
     local_models,
 )
 from smolctl.cli.prompt import read_prompt, wants_chat
-from smolctl.engine.conversation import ChatRequest, Message
+from smolctl.cli.record import open_record
+from smolctl.cli.run_flags import (
+    ChunkFlag,
+    ContinueFlag,
+    ExtractFlag,
+    FileFlag,
+    FormatFlag,
+    GrammarFlag,
+    NoMarkdownFlag,
+    NoStreamFlag,
+    PromptFileFlag,
+    ReplyFormat,
+    ReplyJsonFlag,
+    SchemaFlag,
+    SchemaMultiFlag,
+    SessionFlag,
+    SystemFlag,
+    ToolsFlag,
+    VerboseFlag,
+)
+from smolctl.engine.conversation import Message
 from smolctl.engine.sampling import Sampling
 from smolctl.errors import UsageError
 from smolctl.settings import keep_alive_seconds
-
-if TYPE_CHECKING:
-    from smolctl.cli.output import Output
-    from smolctl.runner.chat_model import ChatModel
 
 EXAMPLES = (
     ("Ask one question", 'smolctl model run ai/smollm2 "What is the capital of France?"'),
@@ -67,7 +83,22 @@ def command(
         list[str] | None,
         typer.Argument(metavar="[PROMPT]...", help="The prompt; `-` reads it from standard input."),
     ] = None,
-    system: Annotated[str | None, typer.Option(help="The system prompt.")] = None,
+    system: SystemFlag = None,
+    prompt_file: PromptFileFlag = None,
+    file: FileFlag = None,
+    chunk: ChunkFlag = False,
+    session: SessionFlag = None,
+    continue_: ContinueFlag = False,
+    schema: SchemaFlag = None,
+    schema_multi: SchemaMultiFlag = None,
+    format_: FormatFlag = ReplyFormat.text,
+    grammar: GrammarFlag = None,
+    tools: ToolsFlag = None,
+    extract: ExtractFlag = False,
+    json_: ReplyJsonFlag = False,
+    verbose: VerboseFlag = False,
+    no_stream: NoStreamFlag = False,
+    no_markdown: NoMarkdownFlag = False,
     temperature: Annotated[
         float, typer.Option(help="How freely to choose; 0 always takes the likeliest token.")
     ] = Sampling.temperature,
@@ -112,9 +143,6 @@ def command(
     local: Annotated[
         bool, typer.Option("--local", help="Load it in this process, and leave nothing running.")
     ] = False,
-    no_stream: Annotated[
-        bool, typer.Option("--no-stream", help="Print the answer in one piece, when it is whole.")
-    ] = False,
     pull: PullFlag = PullPolicy.missing,
     plain_http: PlainHttpFlag = False,
     ca_file: CaFileFlag = None,
@@ -153,39 +181,33 @@ def command(
         raise UsageError(f"--local leaves nothing running, which contradicts {flag}")
     if detach and prompt:
         raise UsageError("--detach only loads the model: it takes no prompt")
+    reply = ReplyFlags(
+        schema=schema,
+        schema_multi=schema_multi,
+        format=format_,
+        grammar=grammar,
+        tools=tools,
+        extract=extract,
+        json=json_,
+        verbose=verbose,
+        stream=not no_stream,
+        markdown=not no_markdown,
+        chunk=chunk,
+    )
     network = NetworkFlags(plain_http, ca_file, max_connections, retries)
     invocation = Invocation.of(ctx, offline=offline, network=network)
     words = prompt or []
     chat = not detach and wants_chat(words)
     # The prompt first: a mistake in it should not have to wait for a model to load.
     text = "" if chat or detach else read_prompt(words, invocation.output)
+    record = open_record(invocation, model, session=session, latest=continue_)
     wanted = Wanted(model, pull, options, named, stay, local)
     with open_chat(invocation, wanted, load=chat or detach) as found:
         if chat:
+            from smolctl.cli.chat.chat import Chat
+
             Chat(invocation.output, found, sampling, system).run()
         elif not detach:
-            messages = [Message("system", system)] if system else []
-            request = ChatRequest((*messages, Message("user", text)), sampling)
-            _answer(invocation.output, found, request, stream=not no_stream)
-
-
-def _answer(output: Output, model: ChatModel, chat: ChatRequest, *, stream: bool) -> None:
-    kept: list[str] = []
-    ended = True
-    with model.reply(chat) as reply:
-        try:
-            for delta in reply:
-                if delta.reasoning:
-                    output.aside(delta.reasoning)
-                if not delta.content:
-                    continue
-                ended = delta.content.endswith("\n")
-                if stream:
-                    output.piece(delta.content)
-                else:
-                    kept.append(delta.content)
-        finally:
-            # Also when it was interrupted: what came is part of the answer, and ends as a line.
-            rest = "".join(kept) + ("" if ended else "\n")
-            if rest:
-                output.piece(rest)
+            beginning = [Message("system", system)] if system else []
+            messages = (*beginning, Message("user", text))
+            answer(invocation.output, found, messages, sampling, reply, record)

@@ -106,6 +106,8 @@ class Scheduler:
             raise PromptTooLong(
                 f"the prompt has {size} tokens, the context holds {self.context_size}",
                 hint="Shorten the prompt, or ask for a larger context with --ctx-size.",
+                prompt_tokens=size,
+                context_size=self.context_size,
             )
         if min(request.tokens) < 0 or max(request.tokens) >= self.vocabulary.size:
             raise UsageError("the prompt has a token that the model does not have")

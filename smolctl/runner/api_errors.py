@@ -47,4 +47,14 @@ def api_error(status: int, document: Any, who: str) -> SmolctlError:
     kind = _BY_CODE.get(error_code(document) or "") or _BY_STATUS.get(status, NotRunnable)
     # Ours have the hint after the message: a sentence after the first full stop.
     what, _, hint = message[:_MAXIMUM_LETTERS].partition(". ")
+    if kind is PromptTooLong:
+        prompt_tokens, context_size = (_count(error, name) for name in ("n_prompt_tokens", "n_ctx"))
+        return PromptTooLong(
+            what, hint=hint or None, prompt_tokens=prompt_tokens, context_size=context_size
+        )
     return kind(what, hint=hint or None)
+
+
+def _count(error: Any, name: str) -> int | None:
+    found = error.get(name) if isinstance(error, dict) else None
+    return found if isinstance(found, int) and found >= 0 else None

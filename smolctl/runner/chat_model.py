@@ -44,6 +44,14 @@ class ChatModel(Protocol):
     def context_size(self) -> int | None:
         """The tokens that its context holds; None while nobody knows."""
 
+    @property
+    def sequences(self) -> int | None:
+        """How many answers it gives at once; None while nobody knows."""
+
+    @property
+    def load_seconds(self) -> float | None:
+        """How long this command waited for it to be loaded; None where it was, or nobody says."""
+
     def reply(self, chat: ChatRequest) -> AbstractContextManager[ChatReply]:
         """Ask for the next message. Leaving the block cancels what is left of it."""
 
@@ -51,7 +59,8 @@ class ChatModel(Protocol):
 class LocalChat:
     """A model that is loaded in this process."""
 
-    def __init__(self, loaded: LoadedModel) -> None:
+    def __init__(self, loaded: LoadedModel, load_seconds: float) -> None:
+        self.load_seconds = load_seconds
         self._loaded = loaded
 
     @property
@@ -63,6 +72,11 @@ class LocalChat:
     def context_size(self) -> int | None:
         """The tokens that its context holds."""
         return self._loaded.engine.context_size
+
+    @property
+    def sequences(self) -> int | None:
+        """How many answers it gives at once."""
+        return self._loaded.options.sequences
 
     @contextmanager
     def reply(self, chat: ChatRequest) -> Iterator[ChatReply]:

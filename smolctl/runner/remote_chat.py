@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from smolctl.engine.conversation import Delta, ToolCallDelta
@@ -28,6 +29,18 @@ _DONE = "[DONE]"
 _ATTEMPTS = 3
 
 
+@dataclass(frozen=True)
+class Start:
+    """What starting a model gave: the tokens that its context holds, and how many answers at once.
+
+    `load_seconds` is how long it took; None when it was loaded already.
+    """
+
+    context_size: int
+    sequences: int
+    load_seconds: float | None
+
+
 class RemoteChat:
     """The model called `name` at `endpoint`.
 
@@ -41,16 +54,26 @@ class RemoteChat:
         endpoint: Endpoint,
         headers: Mapping[str, str],
         *,
-        context_size: int | None = None,
-        start: Callable[[], object] | None = None,
+        start: Callable[[], Start] | None = None,
         log: Path | None = None,
     ) -> None:
         self.name = name
-        self.context_size = context_size
+        self.context_size: int | None = None
+        self.sequences: int | None = None
+        self.load_seconds: float | None = None
         self._endpoint = endpoint
         self._headers = headers
         self._start = start
         self._log = log
+
+    def load(self) -> None:
+        """Have the model loaded now, where that is ours to do; else the first request does."""
+        if self._start is None:
+            return
+        start = self._start()
+        self.context_size, self.sequences = start.context_size, start.sequences
+        if start.load_seconds is not None:
+            self.load_seconds = start.load_seconds
 
     @contextmanager
     def reply(self, chat: ChatRequest) -> Iterator[ChatReply]:
@@ -89,8 +112,7 @@ class RemoteChat:
                     document = response.json()
                 if error_code(document) != WORKER_DIFFERS or last:
                     raise api_error(response.status, document, str(self._endpoint))
-            assert self._start is not None  # noqa: S101 - or it was the last attempt
-            self._start()
+            self.load()
         raise AssertionError
 
     def _ended(self, reason: str | None) -> NotRunnable:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from smolctl.cli.chat import Chat
+from smolctl.cli.chat.chat import Chat
 from smolctl.cli.output import Output
 from smolctl.engine.conversation import ChatRequest, Delta
 from smolctl.engine.sampling import Sampling

@@ -101,7 +101,7 @@ def test_a_value_that_makes_no_sense_names_its_flag(
 def test_a_prompt_longer_than_the_context_gives_both_numbers(
     smolctl: Smolctl, gguf: str, way: tuple[str, ...]
 ) -> None:
-    done = smolctl("model", "run", gguf, "-c", "256", "7 " * 2000, *way, expect=7)
+    done = smolctl("model", "run", gguf, "--ctx-size", "256", "7 " * 2000, *way, expect=7)
     assert done.stdout == ""
     assert "the context holds 256" in done.stderr
     assert "--ctx-size" in done.stderr
@@ -111,7 +111,7 @@ def test_a_prompt_longer_than_the_context_gives_both_numbers(
 def test_a_context_that_does_not_fit_in_memory_says_what_does(
     smolctl: Smolctl, gguf: str, way: tuple[str, ...]
 ) -> None:
-    done = smolctl("model", "run", gguf, "-c", "2000000000", "hi", *way, expect=7)
+    done = smolctl("model", "run", gguf, "--ctx-size", "2000000000", "hi", *way, expect=7)
     assert "of memory with a context of 2000000000 tokens" in done.stderr
     assert "--ctx-size" in done.stderr_lines[1]
 

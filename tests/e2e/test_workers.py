@@ -191,7 +191,7 @@ class TestTheShortWay:
         assert note.stat().st_mtime_ns > written
 
     def test_a_flag_is_for_one_call(self, filled: Smolctl) -> None:
-        filled("model", "run", "small", "-c", "512", *FRANCE, expect=0)
+        filled("model", "run", "small", "--ctx-size", "512", *FRANCE, expect=0)
         filled("model", "run", "small", "--keep-alive", "1h", *FRANCE, expect=0)
         assert list((filled.runtime / "smolctl").glob("quick-*")) == []
 
@@ -263,13 +263,15 @@ class TestOptions:
     def test_an_idle_worker_is_replaced_for_the_options_that_are_named(
         self, smolctl: Smolctl, gguf: str
     ) -> None:
-        smolctl("model", "run", "-d", "-c", "512", gguf, expect=0)
+        smolctl("model", "run", "-d", "--ctx-size", "512", gguf, expect=0)
         first = worker(smolctl)
         assert (first.context_size, first.sequences) == (512, 4)
         # What is not named is taken as it is.
         assert smolctl("model", "run", gguf, *FRANCE, expect=0).stderr == ""
         assert worker(smolctl).pid == first.pid
-        done = smolctl("model", "run", "-c", "768", "--parallel", "2", gguf, *FRANCE, expect=0)
+        done = smolctl(
+            "model", "run", "--ctx-size", "768", "--parallel", "2", gguf, *FRANCE, expect=0
+        )
         assert done.stdout == PARIS
         assert "--ctx-size 512, --parallel 4" in done.stderr
         second = worker(smolctl)
@@ -280,7 +282,7 @@ class TestOptions:
 
     def test_a_busy_one_is_not(self, smolctl: Smolctl, endless: str) -> None:
         process = begun(smolctl, endless, *ENDLESS)
-        done = smolctl("model", "run", endless, "-c", "256", "hello", expect=7)
+        done = smolctl("model", "run", endless, "--ctx-size", "256", "hello", expect=7)
         assert "busy" in done.stderr
         assert "--local" in done.stderr_lines[1]
         assert process.poll() is None

@@ -6,7 +6,7 @@ from copy import deepcopy
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from smolctl.engine.conversation import ToolCall
+from smolctl.engine.message_parts import MessageParts
 from smolctl.runner.api.answer import Asked, answer
 from smolctl.runner.api.exchange import dumps
 from smolctl.runner.api.logprobs import chat_logprobs
@@ -57,7 +57,7 @@ class _Messages:
     def __init__(self, readers: Sequence[ReplyReader], *, logprobs: bool) -> None:
         self._readers = readers
         self._logprobs = logprobs
-        self._messages = [_Message() for _ in readers]
+        self._messages = [MessageParts() for _ in readers]
 
     def first(self, index: int) -> str:
         """Return a choice without text: it is sent before there is any."""
@@ -86,7 +86,7 @@ class _Messages:
         message = self._messages[index]
         return {
             "index": index,
-            "message": message.document(),
+            "message": _document(message),
             "logprobs": _logprobs(message.scores) if self._logprobs else None,
             "finish_reason": self._finish_reason(index, generation),
         }
@@ -101,40 +101,18 @@ class _Messages:
         return generation.finish_reason
 
 
-class _Message:
-    """A message while its parts come."""
-
-    def __init__(self) -> None:
-        self.scores: list[TokenScore] = []
-        self._content: list[str] = []
-        self._reasoning: list[str] = []
-        self._calls: dict[int, list[ToolCallDelta]] = {}
-
-    def add(self, delta: Delta) -> None:
-        self._content.append(delta.content)
-        self._reasoning.append(delta.reasoning)
-        self.scores += delta.scores
-        if delta.tool_call is not None:
-            self._calls.setdefault(delta.tool_call.index, []).append(delta.tool_call)
-
-    def document(self) -> dict[str, Any]:
-        content, reasoning = "".join(self._content), "".join(self._reasoning)
-        document: dict[str, Any] = {
-            "role": "assistant",
-            "content": None if self._calls and not content else content,
-            "refusal": None,
-        }
-        if reasoning:
-            document["reasoning_content"] = reasoning
-        if self._calls:
-            calls = (_joined(pieces) for _, pieces in sorted(self._calls.items()))
-            document["tool_calls"] = [tool_call_document(call) for call in calls]
-        return document
-
-
-def _joined(pieces: list[ToolCallDelta]) -> ToolCall:
-    arguments = "".join(piece.arguments for piece in pieces)
-    return ToolCall(pieces[0].id or "", pieces[0].name or "", arguments)
+def _document(message: MessageParts) -> dict[str, Any]:
+    content, reasoning, calls = message.content, message.reasoning, message.tool_calls
+    document: dict[str, Any] = {
+        "role": "assistant",
+        "content": None if calls and not content else content,
+        "refusal": None,
+    }
+    if reasoning:
+        document["reasoning_content"] = reasoning
+    if calls:
+        document["tool_calls"] = [tool_call_document(call) for call in calls]
+    return document
 
 
 def _choice(index: int, delta: str, logprobs: str) -> str:

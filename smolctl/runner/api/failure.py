@@ -27,7 +27,10 @@ class BodyTooLarge(UsageError):
 
 @dataclass(frozen=True)
 class Failure:
-    """An error as OpenAI's API words it. `retry_after` is in seconds."""
+    """An error as OpenAI's API words it. `retry_after` is in seconds.
+
+    `tokens` are those of a prompt that is too long, and those of the context.
+    """
 
     status: int
     message: str
@@ -35,18 +38,20 @@ class Failure:
     param: str | None = None
     code: str | None = None
     retry_after: int | None = None
+    tokens: tuple[int, int] | None = None
 
     @property
     def document(self) -> dict[str, Any]:
         """The body of the answer, or the data of a stream's last event."""
-        return {
-            "error": {
-                "message": self.message,
-                "type": self.type,
-                "param": self.param,
-                "code": self.code,
-            }
+        error: dict[str, Any] = {
+            "message": self.message,
+            "type": self.type,
+            "param": self.param,
+            "code": self.code,
         }
+        if self.tokens is not None:  # llama-server's names
+            error |= {"n_prompt_tokens": self.tokens[0], "n_ctx": self.tokens[1]}
+        return {"error": error}
 
 
 def failure_of(error: Exception) -> Failure:
@@ -60,7 +65,9 @@ def failure_of(error: Exception) -> Failure:
     if isinstance(error, ModelNotFound):
         return Failure(404, message, param="model", code="model_not_found")
     if isinstance(error, PromptTooLong):
-        return Failure(400, message, code="context_length_exceeded")
+        size, room = error.prompt_tokens, error.context_size
+        tokens = None if size is None or room is None else (size, room)
+        return Failure(400, message, code="context_length_exceeded", tokens=tokens)
     if isinstance(error, EngineBusy):
         return Failure(429, message, "rate_limit_error", code="queue_full", retry_after=1)
     if isinstance(error, InvalidField):
