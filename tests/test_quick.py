@@ -96,6 +96,7 @@ def test_it_asks_what_the_usual_way_asks(
     asked: list[ChatRequest] = []
 
     class Model:
+        name = "m"
         @contextmanager
         def reply(self, chat: ChatRequest) -> Iterator[list[object]]:
             asked.append(chat)
