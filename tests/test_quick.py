@@ -95,12 +95,16 @@ def test_it_asks_what_the_usual_way_asks(
 ) -> None:
     asked: list[ChatRequest] = []
 
+    class Silence(list[object]):
+        finish_reason = usage = timings = None
+
     class Model:
         name = "m"
+
         @contextmanager
-        def reply(self, chat: ChatRequest) -> Iterator[list[object]]:
+        def reply(self, chat: ChatRequest) -> Iterator[Silence]:
             asked.append(chat)
-            yield []
+            yield Silence()
 
     @contextmanager
     def open_chat(*_: object, **__: object) -> Iterator[Model]:
