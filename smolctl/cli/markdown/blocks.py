@@ -112,6 +112,8 @@ class _Paragraph:
 class _Code:
     fence: str = ""
     indent: int = 0
+    """Columns before its fence."""
+
     blanks: list[str] = field(default_factory=list)
     """Empty lines that belong to it if more of it follows; of code without a fence."""
 
@@ -210,7 +212,7 @@ class Blocks:
                 self._close(matched)
                 self._stack.append(Container())
                 rest = bare[quote.end() :]
-            elif self._is_leaf(bare, matched, ended=ended):
+            elif self._is_leaf(bare, indent, matched, ended=ended):
                 return
             elif deeper and (item := _ITEM.match(bare)) and self._is_item(item, lazy and whole):
                 rest = self._begin_item(item, bare, indent, matched)
@@ -284,7 +286,7 @@ class Blocks:
         self._leaf = _Table(len(alignment))
         self._layout.table_begins(path, alignment, _cells(header))
 
-    def _is_leaf(self, bare: str, matched: int, *, ended: bool) -> bool:
+    def _is_leaf(self, bare: str, indent: int, matched: int, *, ended: bool) -> bool:
         """Take `bare` as a heading, a rule or the beginning of a fence, if it is one."""
         if heading := _HEADING.match(bare):
             self._close(matched)
@@ -292,7 +294,7 @@ class Blocks:
         elif fence := _FENCE.match(bare):
             self._close(matched)
             mark = fence[1] or fence[3]
-            self._leaf = _Code(mark)
+            self._leaf = _Code(mark, indent)
             words = (fence[2] or fence[4] or "").split()
             self._layout.code_begins(tuple(self._stack), words[0] if words and ended else "")
         elif _RULE.match(bare):
@@ -341,8 +343,10 @@ class Blocks:
         marks = set(bare) == {leaf.fence[0]} and len(rest) - len(rest.lstrip(" ")) < 4
         if marks and len(bare) >= len(leaf.fence):
             self._close(len(self._stack))
-        elif ended or not (marks or not rest):
-            self._layout.code(tuple(self._stack), rest)
+        elif ended or (rest and not marks):
+            # The line is as far to the right as the fence was.
+            spaces = len(rest) - len(rest.lstrip(" "))
+            self._layout.code(tuple(self._stack), rest[min(spaces, leaf.indent) :])
 
     def _row(self, leaf: _Table, bare: str, *, ended: bool) -> None:
         cells = _cells(bare)[: leaf.columns]
