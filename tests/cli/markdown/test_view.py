@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import subprocess
 import sys
 import threading
 from typing import TYPE_CHECKING
@@ -209,6 +210,18 @@ def test_a_pipe_gets_what_the_model_said(screen: Screen) -> None:
         view.feed(piece)
     view.finish()
     assert out.text == "**a** \x1b[2J`&#27;`  \n\tb\n"
+
+
+def test_a_pipe_costs_no_imports() -> None:
+    program = (
+        "import sys\n"
+        "from smolctl.cli.answer_view import answer_view\n"
+        "from smolctl.cli.output import Output\n"
+        "view = answer_view(Output()); view.feed('text'); view.finish()\n"
+        "print({'markdown_it', 'pygments', 'wcwidth', 'rich', 'threading'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.stdout == "text\nset()\n", done.stderr
 
 
 def test_no_color_leaves_the_weight(monkeypatch: pytest.MonkeyPatch, screen: Screen) -> None:
