@@ -117,14 +117,21 @@ class Question:
 
 
 class Note:
-    """What a name meant when a worker answered for it last, and what a request's head was."""
+    """What a name meant when a worker answered for it last, and what a request's head was.
 
-    def __init__(self, index: str, state: str, socket: str, log: str, head: str) -> None:
+    `marker` is the file that is there while prompts and replies are to be kept, which is not done
+    here.
+    """
+
+    def __init__(
+        self, index: str, state: str, socket: str, log: str, head: str, marker: str
+    ) -> None:
         self.index = index
         self.state = state
         self.socket = socket
         self.log = log
         self.head = head
+        self.marker = marker
 
     @classmethod
     def find(cls, model: str, environment: Mapping[str, str]) -> Note | None:
@@ -139,9 +146,9 @@ class Note:
                     continue
                 with open(f"{folder}/{_name(key)}", encoding="ascii") as file:  # noqa: PTH123
                     lines = [scanstring(line, 1)[0] for line in file]
-                written_key, index, state, socket, log, head = lines
-                if written_key == key and state == state_of(index):
-                    return cls(index, state, socket, log, head)
+                written_key, index, state, socket, log, head, marker = lines
+                if written_key == key and state == state_of(index) and not _exists(marker):
+                    return cls(index, state, socket, log, head, marker)
             except (OSError, ValueError):
                 continue
         return None
@@ -151,7 +158,7 @@ class Note:
         from _json import encode_basestring_ascii as quoted
 
         key = _key(model, environment)
-        lines = (key, self.index, self.state, self.socket, self.log, self.head)
+        lines = (key, self.index, self.state, self.socket, self.log, self.head, self.marker)
         path = f"{folder}/{_name(key)}"
         temporary = f"{path}.{os.getpid()}"
         try:
@@ -173,6 +180,14 @@ def state_of(index: str) -> str | None:
     except OSError:
         return None
     return f"{status.st_mtime_ns} {status.st_size} {status.st_ino}"
+
+
+def _exists(path: str) -> bool:
+    try:
+        os.stat(path)  # noqa: PTH116
+    except OSError:
+        return False
+    return True
 
 
 def answer(arguments: Sequence[str]) -> int | None:
