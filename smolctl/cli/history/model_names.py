@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from smolctl.cli.source import looks_like_a_file
 from smolctl.errors import UsageError
 from smolctl.model.reference import ModelId
 
@@ -18,8 +20,11 @@ def names_of(store: Store, model: str) -> Callable[[str], bool]:
     """Return what says of a name whether it means `model`, which may be a name, an ID or a file.
 
     As in `smolctl model ls`, a name without a tag means all tags of its repository. An ID means
-    the names that the model has here, where it is here.
+    the names that the model has here, where it is here. A file is kept by its name alone.
     """
+    if looks_like_a_file(model):
+        file = Path(model).name
+        return lambda name: name == file
     wanted = _reference(store, model)
     bare = ":" not in model.rpartition("/")[2] and "@" not in model
     same: set[Reference | None] = {wanted}
