@@ -21,7 +21,7 @@ EXAMPLES = (
     ("The last three prompts and replies, the last one last", "smolctl logs list"),
     ("All that say something of Paris and of trains", "smolctl logs list -n 0 -q 'paris train'"),
     ("The last reply alone", "smolctl logs list -r | wc -w"),
-    ("For a script", "smolctl logs list -n 0 --json | jq '.[].tokens.completion'"),
+    ("For a script", "smolctl logs list -n 0 --json | jq '.[].usage.completion_tokens'"),
 )
 
 _COUNT = 3

@@ -54,7 +54,7 @@ def print_conversation(output: Output, conversation: Conversation) -> None:
 
 
 def entry_json(entry: Entry) -> dict[str, Any]:
-    """Return an entry with all that is known of it; times are in seconds."""
+    """Return an entry with all that is known of it, under the names of `run --json`."""
     exchange = entry.exchange
     usage, timings = exchange.usage, exchange.timings
     return {
@@ -68,16 +68,18 @@ def entry_json(entry: Entry) -> dict[str, Any]:
         "reasoning": exchange.reasoning,
         "reply": exchange.reply,
         "finish_reason": exchange.finish_reason,
-        "tokens": None
-        if usage is None
-        else {"prompt": usage.prompt, "cached": usage.cached, "completion": usage.completion},
-        "seconds": None
-        if timings is None
-        else {
-            "queued": timings.queued,
-            "prompt": timings.prompt,
-            "first_token": timings.first_token,
-            "generation": timings.generation,
+        "usage": usage
+        and {
+            "prompt_tokens": usage.prompt,
+            "cached_tokens": usage.cached,
+            "completion_tokens": usage.completion,
+        },
+        "timings": timings
+        and {
+            "queued_seconds": timings.queued,
+            "prompt_seconds": timings.prompt,
+            "first_token_seconds": timings.first_token,
+            "generation_seconds": timings.generation,
         },
     }
 
