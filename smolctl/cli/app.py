@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import importlib
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -173,6 +174,7 @@ def _models() -> None:
     pass
 
 
+@cache  # asked for twice on the way to a command, and many flags take milliseconds to read
 def _load(verb: Verb, name: str) -> Command:
     module = importlib.import_module(f"smolctl.cli.{verb.module}")
     app = typer.Typer(add_completion=False, rich_markup_mode=None, context_settings=_CONTEXT)

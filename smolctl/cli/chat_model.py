@@ -14,6 +14,7 @@ from smolctl import quick
 from smolctl.cli.crash import on_abort
 from smolctl.engine.options import EngineOptions
 from smolctl.errors import UsageError
+from smolctl.notes import state_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -67,7 +68,7 @@ def _with_worker(invocation: Invocation, wanted: Wanted, *, load: bool) -> Itera
     from smolctl.runner.remote_chat import CHAT_PATH, RemoteChat
 
     index = str(invocation.store.index_path)
-    before = quick.state_of(index)
+    before = state_of(index)
     source = find_source(invocation, wanted.model, wanted.pull)
     folder = WorkerFolder.of(invocation.settings)
     folder.check()
