@@ -89,6 +89,8 @@ class Question:
         elif not name.startswith("--"):
             return False
         if name == "--system":
+            if value.startswith("@"):
+                return False  # a file's name
             self.system = value
             return True
         field = _VALUES[name]
