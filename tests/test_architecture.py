@@ -38,6 +38,7 @@ LAYERS = {
 ONLY_CLI = {"rich", "typer"}
 LAST_RESORT = {
     "cli/boundary.py",
+    "cli/markdown/view.py",
     "engine/scheduler.py",
     "registry/transfer.py",
     "runner/api/app.py",
