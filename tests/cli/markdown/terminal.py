@@ -73,6 +73,9 @@ class Answer:
         self._screen.paint(finished, [], size)
         self._screen.close()
 
+    def leave(self) -> None:
+        self._screen.leave()
+
     @property
     def expected(self) -> list[str]:
         """The rows that should be there: all that are finished, and those that fit of the rest."""

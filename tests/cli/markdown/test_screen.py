@@ -87,6 +87,18 @@ def test_the_cursor_is_hidden_between_paintings_and_shown_at_the_end() -> None:
     assert not terminal.screen.cursor.hidden
 
 
+def test_after_a_stop_what_is_not_finished_is_painted_anew() -> None:
+    terminal = Terminal(12, 10)
+    answer = Answer(terminal)
+    answer.feed("Finished.\n\nNot finished")
+    answer.leave()
+    assert not terminal.screen.cursor.hidden
+    terminal.draw("$ fg\r\n")
+    answer.feed(" yet.")
+    answer.finish()
+    assert terminal.rows == ["Finished.", "", "Not finished", "$ fg", "", "Not finished", "yet."]
+
+
 def test_colours_can_be_left_out() -> None:
     terminal = Terminal()
     answer = Answer(terminal, colour=False)
