@@ -202,12 +202,15 @@ def command(
     text = "" if chat or detach else read_prompt(words, invocation.output)
     record = open_record(invocation, model, session=session, latest=continue_)
     wanted = Wanted(model, pull, options, named, stay, local)
-    with open_chat(invocation, wanted, load=chat or detach) as found:
-        if chat:
-            from smolctl.cli.chat.chat import Chat
+    if chat:
+        from smolctl.cli.chat.start import chat_on_terminal
 
-            Chat(invocation.output, found, sampling, system).run()
-        elif not detach:
+        chat_on_terminal(
+            invocation, wanted, sampling, system, record, verbose=verbose, markdown=not no_markdown
+        )
+        return
+    with open_chat(invocation, wanted, load=detach) as found:
+        if not detach:
             beginning = [Message("system", system)] if system else []
             messages = (*beginning, Message("user", text))
             answer(invocation.output, found, messages, sampling, reply, record)
