@@ -159,8 +159,9 @@ class Chat:
         self.output.notice(f"Chat with {self._named_model}. /help lists commands and keys.")
         turns = len(self.dialogue.turns)
         if turns:
-            name = f" {self.record.name}" if self.record.name else ""
-            self.output.notice(f"Going on with{name or ' the last conversation'}: {turns} turns.")
+            name = self.record.name or "the last conversation"
+            counted = f"{turns} turn{'s' * (turns > 1)}"
+            self.output.notice(f"Going on with {name}, {counted}. The last one:")
             self.show_last_turn()
 
     def _begin_anew(self) -> None:

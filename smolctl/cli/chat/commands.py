@@ -37,7 +37,7 @@ _SYSTEM_BYTES = 1024 * 1024
 _HELP_WIDTH = 22
 
 _KEYS = '''
-"""                   begins and ends a text of several lines; Alt-Enter adds a line
+"""                   begins and ends several lines; Alt-Enter adds one
 Ctrl-C                stops the answer, and keeps what came of it
 Ctrl-R                searches what you typed before; up and down go through it
 Ctrl-X Ctrl-E         opens the message in your editor ($VISUAL, $EDITOR)
@@ -266,7 +266,7 @@ COMMANDS = (
     Command("clear", "", "forgets the conversation", _clear),
     Command("retry", "", "has the last question answered again", _retry),
     Command("undo", "", "takes the last question and answer back", _undo),
-    Command("system", "TEXT", 'sets the system prompt (@FILE, "" for none), or shows it', _system),
+    Command("system", "TEXT", 'sets the system prompt, @FILE, or "" for none', _system),
     Command(
         "set", "NAME VALUE", "changes a setting, or lists them", _set, completes=Completes.SETTING
     ),

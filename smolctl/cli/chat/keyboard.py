@@ -28,6 +28,7 @@ def typing_hidden(*, lines: bool) -> Iterator[None]:
         return
     hidden = [*before]
     hidden[_LOCAL] &= ~termios.ECHO
+    hidden[_LOCAL] |= termios.NOFLSH  # Ctrl-C stops the answer, and not what is typed meanwhile
     if not lines:
         hidden[_LOCAL] &= ~termios.ICANON
         hidden[_INPUT] &= ~termios.ICRNL

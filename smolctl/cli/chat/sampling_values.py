@@ -23,7 +23,8 @@ def canonical(name: str, among: tuple[str, ...] = NAMES) -> str:
     found = name.lower().replace("-", "_")
     if found in among:
         return found
-    near = difflib.get_close_matches(found, among, n=1)
+    begun = [each for each in among if each.startswith(found)]
+    near = begun or difflib.get_close_matches(found, among, n=1)
     guess = f"did you mean {near[0]}?" if near else "/set lists what there is."
     raise UsageError(f"there is no setting {shortened(name)}; {guess}")
 
