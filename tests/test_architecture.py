@@ -35,7 +35,7 @@ LAYERS = {
         "model",
     },
 }
-ONLY_CLI = {"rich", "typer"}
+ONLY_CLI = {"prompt_toolkit", "rich", "typer"}
 LAST_RESORT = {
     "cli/boundary.py",
     "cli/markdown/view.py",

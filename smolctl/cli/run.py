@@ -234,10 +234,13 @@ def command(
         question = OneShot(asked, form, flags, system, sampling)
     record = open_record(invocation, model, session=session, latest=continue_)
     wanted = Wanted(model, pull, options, named, stay, local)
+    if chat:
+        from smolctl.cli.chat.start import chat_on_terminal
+
+        chat_on_terminal(
+            invocation, wanted, sampling, system, record, verbose=verbose, markdown=not no_markdown
+        )
+        return
     with open_chat(invocation, wanted, load=question is None or chunk) as found:
         if question is not None:
             question.answer(invocation.output, found, record)
-        elif chat:
-            from smolctl.cli.chat.chat import Chat
-
-            Chat(invocation.output, found, sampling, system).run()
