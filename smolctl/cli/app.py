@@ -40,6 +40,7 @@ class Verb:
 
 MODEL_VERBS: Mapping[str, Verb] = {
     "run": Verb("run", "Run a model: answer a prompt, or chat on a terminal."),
+    "batch": Verb("batch", "Answer many prompts with one model, several at once."),
     "pull": Verb("pull", "Bring a model from its registry to this machine."),
     "ps": Verb("ps", "List the models that are loaded, and until when."),
     "unload": Verb("unload", "Have models leave the memory (also: stop)."),
