@@ -209,23 +209,26 @@ def _prompts(lines: Iterator[tuple[int, bytes]]) -> Iterator[Row]:
                 yield Row(number, number, {"prompt": prompt})
 
 
-def _csv_text(number: int, line: bytes) -> str:
-    return _text(number, line) + "\n"
-
-
 def _records(lines: Iterator[tuple[int, bytes]]) -> Iterator[Row]:
+    at = 0
+
+    def text(number: int, line: bytes) -> str:
+        nonlocal at
+        at = number
+        return _text(number, line) + "\n"
+
     # `starmap` goes on after a line that cannot be read, which a generator would not.
-    reader = csv.DictReader(starmap(_csv_text, lines))
+    reader = csv.DictReader(starmap(text, lines))
     while True:
         try:
             fields = next(reader)
-            yield Row(reader.line_num, _row_id(fields, reader.line_num), fields)
+            yield Row(at, _row_id(fields, at), fields)
         except StopIteration:
             return
         except csv.Error as error:
-            yield Row(reader.line_num, None, error=UsageError(f"the row is no CSV: {error}"))
+            yield Row(at, None, error=UsageError(f"the row is no CSV: {error}"))
         except UsageError as error:
-            yield Row(reader.line_num, None, error=error)
+            yield Row(at, None, error=error)
 
 
 def _user(content: str) -> dict[str, str]:
