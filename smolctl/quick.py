@@ -89,6 +89,8 @@ class Question:
         elif not name.startswith("--"):
             return False
         if name == "--system":
+            if value.startswith("@"):
+                return False  # a file's name
             self.system = value
             return True
         field = _VALUES[name]
@@ -115,16 +117,23 @@ class Question:
 
 
 class Note:
-    """What a name meant when a worker answered for it last, and what a request's head was."""
+    """What a name meant when a worker answered for it last, and what a request's head was.
 
-    _FIELDS = ("index", "state", "socket", "log", "head")
+    `marker` is the file that is there while prompts and replies are to be kept, which is not done
+    here.
+    """
 
-    def __init__(self, index: str, state: str, socket: str, log: str, head: str) -> None:
+    _FIELDS = ("index", "state", "socket", "log", "head", "marker")
+
+    def __init__(
+        self, index: str, state: str, socket: str, log: str, head: str, marker: str
+    ) -> None:
         self.index = index
         self.state = state
         self.socket = socket
         self.log = log
         self.head = head
+        self.marker = marker
 
     @classmethod
     def find(cls, model: str, environment: Mapping[str, str]) -> Note | None:
@@ -133,7 +142,9 @@ class Note:
         if lines is None or len(lines) != len(cls._FIELDS):
             return None
         note = cls(*lines)
-        return note if note.state == state_of(note.index) else None
+        if note.state != state_of(note.index) or state_of(note.marker) is not None:
+            return None
+        return note
 
     def write(self, folder: str, model: str, environment: Mapping[str, str]) -> None:
         """Leave the note in `folder`, for the next one who asks for `model` in `environment`."""

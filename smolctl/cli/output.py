@@ -74,9 +74,9 @@ class Output:
         self._stdout(printable(text) if self.stdout_is_terminal else text)
         self.flush()
 
-    def json(self, value: Any) -> None:
+    def json(self, value: Any, *, on_one_line: bool = False) -> None:
         """Print `value` as the answer, in JSON, control characters and the like escaped."""
-        text = json.dumps(value, ensure_ascii=False, indent=2)
+        text = json.dumps(value, ensure_ascii=False, indent=None if on_one_line else 2)
         self._stdout(_CONTROL.sub(lambda match: f"\\u{ord(match[0]):04x}", text) + "\n")
 
     def table(self, headers: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
