@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import time
-from contextlib import ExitStack
-from itertools import chain
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from smolctl.cli.batch_progress import batch_bar, summary_line
+from smolctl.cli.batch_run import BatchRun
 from smolctl.cli.batch_streams import STREAM, open_input, open_results
-from smolctl.cli.chat_model import Wanted, open_chat
+from smolctl.cli.chat_model import Wanted
 from smolctl.cli.engine_options import (
     CacheTypeKFlag,
     CacheTypeVFlag,
@@ -34,7 +32,18 @@ from smolctl.cli.options import (
     RetriesFlag,
     local_models,
 )
-from smolctl.cli.run_flags import SystemFlag
+from smolctl.cli.prompt_sources import text_or_file
+from smolctl.cli.reply_flags import ReplyFlags, ReplyFormat
+from smolctl.cli.reply_form import ReplyForm
+from smolctl.cli.run_flags import (
+    ChunkFlag,
+    FormatFlag,
+    GrammarFlag,
+    SchemaFlag,
+    SchemaMultiFlag,
+    StopFlag,
+    SystemFlag,
+)
 from smolctl.cli.sampling_flags import (
     MaxTokensFlag,
     MinPFlag,
@@ -46,14 +55,9 @@ from smolctl.cli.sampling_flags import (
 )
 from smolctl.engine.sampling import Sampling
 from smolctl.errors import NotRunnable, UsageError
-from smolctl.runner.batch.batch import Batch, Summary
 from smolctl.runner.batch.rows import Asking, RowForm, Rows
 from smolctl.runner.batch.template import Template
 from smolctl.settings import keep_alive_seconds
-
-if TYPE_CHECKING:
-    from smolctl.cli.batch_streams import Results
-    from smolctl.cli.output import Output
 
 EXAMPLES = (
     (
@@ -74,9 +78,7 @@ EXAMPLES = (
     ),
 )
 
-_DEFAULT_JOBS = 4
 _MAXIMUM_JOBS = 256
-_GOING_ON = "Interrupted. What was finished is kept; the same command goes on with the rest."
 
 
 def command(
@@ -126,6 +128,11 @@ def command(
         ),
     ] = None,
     system: SystemFlag = None,
+    chunk: ChunkFlag = False,
+    schema: SchemaFlag = None,
+    schema_multi: SchemaMultiFlag = None,
+    format_: FormatFlag = ReplyFormat.text,
+    grammar: GrammarFlag = None,
     temperature: TemperatureFlag = Sampling.temperature,
     top_k: TopKFlag = Sampling.top_k,
     top_p: TopPFlag = Sampling.top_p,
@@ -133,6 +140,7 @@ def command(
     repeat_penalty: RepeatPenaltyFlag = Sampling.repeat_penalty,
     seed: SeedFlag = None,
     max_tokens: MaxTokensFlag = None,
+    stop: StopFlag = None,
     ctx_size: CtxSizeFlag = None,
     threads: ThreadsFlag = None,
     parallel: ParallelFlag = None,
@@ -167,9 +175,9 @@ def command(
     Each row of IN is a JSON object with a `prompt`, or with `messages` as OpenAI's API has them.
     It may have an `id` (else its line number is one), a `system` prompt and parameters of its own
     (`temperature`, `max_tokens`, `seed`, `stop`, …); requests of OpenAI's batches are understood
-    as well. OUT gets a line of JSON for each row, in the order of the rows: `id`, `text`,
-    `finish_reason`, `usage`, `timings`; or `id` and `error` for a row that failed. Then the exit
-    code is 7, and the last line of standard error says how many did.
+    as well. With --template the fields of a row may be any. OUT gets a line of JSON for each row,
+    in the order of the rows: `id`, `text`, `finish_reason`, `usage`, `timings`; or `id` and
+    `error` for a row that failed. Then the exit code is 7, and standard error says how many did.
 
     When OUT is there already, rows that have a result in it are not asked again: the same command
     goes on after an interruption, and tries again what failed.
@@ -200,64 +208,39 @@ def command(
 
         # As a worker has them: one answer at a time is not what a batch is for.
         options = worker_options(options, parallel="sequences" in named)
-    asking = Asking(sampling, system, Template(template) if template is not None else None)
+    flags = ReplyFlags(schema, schema_multi, format_, grammar, stop=tuple(stop or ()))
+    flags.check()
+    filled = text_or_file(template)
+    form = ReplyForm.read(flags)
+    asking = Asking(
+        sampling,
+        text_or_file(system),
+        Template(filled) if filled is not None else None,
+        flags.stop,
+        form.grammar,
+        form.note,
+    )
     network = NetworkFlags(plain_http, ca_file, max_connections, retries)
     invocation = Invocation.of(ctx, offline=offline, network=network)
     wanted = Wanted(model, pull, options, named, stay, local)
-    form = RowForm.LINES if lines else RowForm.CSV if rows.endswith(".csv") else RowForm.JSONL
     output = invocation.output
+    run = BatchRun(invocation, wanted, asking, form, jobs, chunk=chunk)
+    row_form = RowForm.LINES if lines else RowForm.CSV if rows.endswith(".csv") else RowForm.JSONL
     with (
         open_input(rows, output) as source,
         open_results(output, output_file, source, overwrite=overwrite) as results,
     ):
-        begun = time.monotonic()
-        read = Rows(source.lines(), form, results.is_finished)
-        bar = output.stderr_is_terminal and not quiet and not _on_terminal(output, output_file)
-        total = source.count(form) if bar else None
-        summary = _answered(invocation, wanted, asking, jobs, read, results, total, bar=bar)
-        if not quiet:
-            output.notice(summary_line(summary, read.passed, time.monotonic() - begun))
+        read = Rows(source.lines(), row_form, results.is_finished)
+        # Not where the results are drawn already.
+        drawn = output_file == STREAM and output.stdout_is_terminal
+        bar = output.stderr_is_terminal and not quiet and not drawn
+        with batch_bar(lambda: source.count(row_form), results.finished, drawn=bar) as told:
+            summary = run.answer(read, results, told)
+    if not quiet:
+        output.notice(summary_line(summary, read.passed))
     if summary.failed:
         raise NotRunnable(
-            f"{summary.failed} of {summary.failed + summary.done + read.passed} rows failed",
+            f"{summary.failed} of {summary.done + summary.failed + read.passed} rows failed",
             hint="The results say why"
             + ("; the same command tries them again." if results.resumable else "."),
         )
-
-
-def _on_terminal(output: Output, name: str) -> bool:
-    """Whether results are drawn where a bar would be."""
-    return name == STREAM and output.stdout_is_terminal
-
-
-def _answered(
-    invocation: Invocation,
-    wanted: Wanted,
-    asking: Asking,
-    jobs: int | None,
-    rows: Rows,
-    results: Results,
-    total: int | None,
-    *,
-    bar: bool,
-) -> Summary:
-    """Have all `rows` answered; a model is loaded only where there are some."""
-    try:
-        first = next(rows, None)
-        if first is None:
-            return Summary()
-        # A bar begins where the model is there: loading it may take a bar of its own.
-        with open_chat(invocation, wanted, load=True) as model, ExitStack() as showing:
-            results.begin()
-            told = showing.enter_context(batch_bar(total, results.finished)) if bar else None
-            batch = Batch(
-                model,
-                asking.request,
-                jobs=jobs or model.sequences or _DEFAULT_JOBS,
-                on_result=told or (lambda _: None),
-            )
-            if results.resumable:
-                invocation.output.on_interrupt(_GOING_ON)
-            return batch.run(chain([first], rows), results.write)
-    finally:
-        results.put_in_order(rows.lines)

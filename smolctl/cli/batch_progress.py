@@ -21,17 +21,24 @@ _RATE_SECONDS = 30.0
 
 
 @contextmanager
-def batch_bar(total: int | None, before: int) -> Iterator[Callable[[Result], None]]:
-    """Draw a bar on stderr while the block runs; what is given is to be told of each result.
+def batch_bar(
+    total: Callable[[], int | None], before: int, *, drawn: bool
+) -> Iterator[Callable[[Result], object]]:
+    """Draw a bar on stderr from the first result on; what is given is to be told of each.
 
-    `total` is the number of rows, None when nobody knows, `before` how many of them were done
-    before.
+    `total` gives the number of rows, None when nobody knows, `before` is how many of them were
+    done before. It is not there before a result is, because loading the model may have a bar of
+    its own. Unless it is to be `drawn`, nothing is.
     """
+    if not drawn:
+        yield lambda _: None
+        return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
     console = Console(stderr=True, no_color=bool(os.environ.get("NO_COLOR")) or None)
-    pace = _Pace(total, before)
+    rows = total()
+    pace = _Pace(rows, before)
     bar = Progress(
         # Not to the terminal's edge: the ^C that a terminal echoes would break the line there.
         BarColumn(bar_width=20),
@@ -39,24 +46,29 @@ def batch_bar(total: int | None, before: int) -> Iterator[Callable[[Result], Non
         TextColumn("{task.fields[pace]}"),
         console=console,
     )
-    with bar:
-        task = bar.add_task("", total=total, completed=before, pace="")
+    task = bar.add_task("", total=rows, completed=before, pace="")
 
-        def update(result: Result) -> None:
-            bar.update(task, completed=pace.add(result), pace=pace.line())
+    def update(result: Result) -> None:
+        bar.start()
+        bar.update(task, completed=pace.add(result), pace=pace.line())
 
+    try:
         yield update
+    finally:
+        bar.stop()
 
 
-def summary_line(summary: Summary, before: int, seconds: float) -> str:
-    """Return what came of a batch that took `seconds`; `before` rows were done before."""
+def summary_line(summary: Summary, before: int) -> str:
+    """Return what came of a batch; `before` rows were done before."""
     parts = [f"{_rows(summary.done)} done"]
     if summary.failed:
         parts.append(f"{summary.failed} failed")
     if before:
         parts.append(f"{before} done before")
-    rate = f", {summary.tokens / seconds:.1f} tokens/s" if summary.tokens else ""
-    return f"{', '.join(parts)}; {summary.tokens} tokens in {clock(seconds)}{rate}"
+    if summary.tokens:
+        rate = f"{summary.tokens / max(summary.seconds, 1e-3):.1f} tokens/s"
+        parts.append(f"{summary.tokens} tokens in {clock(summary.seconds)}, {rate}")
+    return ", ".join(parts)
 
 
 class _Pace:

@@ -8,10 +8,10 @@ under way or finished behind a slow one, whatever the length of the input.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from queue import Empty, SimpleQueue
 from threading import Condition, Event, Lock, Semaphore, Thread
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from smolctl.engine.message_parts import MessageParts
 from smolctl.errors import (
@@ -19,7 +19,6 @@ from smolctl.errors import (
     NotRunnable,
     PromptTooLong,
     RegistryUnavailable,
-    SmolctlError,
     TooLittleMemory,
     UsageError,
 )
@@ -48,11 +47,12 @@ _OF_THE_ROW = (UsageError, PromptTooLong)
 
 @dataclass
 class Summary:
-    """What became of the rows. Tokens are those of the replies."""
+    """What became of the rows, and in how many seconds. Tokens are those of the replies."""
 
     done: int = 0
     failed: int = 0
     tokens: int = 0
+    seconds: float = 0.0
 
     def add(self, result: Result) -> None:
         """Count `result`."""
@@ -68,6 +68,8 @@ class _Stopped(Exception):
 class Batch:
     """Asks `model` for what `request` makes of each row, `jobs` rows at once.
 
+    `request` may ask the model as well. `check` gets the request, the reply's text and its finish
+    reason; it returns the data in the text, if there is some, or raises `NotRunnable`.
     A row that makes no sense or is too long has its error as its result. A model's process that
     ends is started again by `model`, and each row that it had is asked about once more, now one
     after another, so that one that ends it again takes no other along: that one fails. Who has too
@@ -81,11 +83,13 @@ class Batch:
         request: Callable[[Row], ChatRequest],
         *,
         jobs: int,
+        check: Callable[[ChatRequest, str, str | None], Any] = lambda *_: None,
         on_result: Callable[[Result], object] = lambda _: None,
     ) -> None:
         self._model = model
         self._request = request
         self._jobs = jobs
+        self._check = check
         self._on_result = on_result
         self._stopped = Event()
         self._events: SimpleQueue[tuple[int, Result] | BaseException | None] = SimpleQueue()
@@ -107,6 +111,7 @@ class Batch:
         `ModelNotFound`, `AccessDenied`, `RegistryUnavailable`, `NotRunnable` and the like.
         """
         summary = Summary()
+        begun = time.monotonic()
         writing = False
 
         def hand_over(number: int) -> None:
@@ -137,6 +142,7 @@ class Batch:
                 self._take_in_rest(summary)
                 for number in sorted(self._finished):
                     hand_over(number)
+        summary.seconds = time.monotonic() - begun
         return summary
 
     def _next_event(self) -> tuple[int, Result] | BaseException | None:
@@ -198,14 +204,14 @@ class Batch:
 
     def _result(self, row: Row) -> Result:
         try:
-            return self._reply(row, self._request(row))
+            return self._reply(row)
         except _OF_THE_ROW as error:
             return Result.failed(row, self._model.name, error)
 
-    def _reply(self, row: Row, chat: ChatRequest) -> Result:
+    def _reply(self, row: Row) -> Result:
         """Return the reply to `row`, asked for once more where the model's process ended."""
         try:
-            return self._patient_reply(row, chat)
+            return self._patient_reply(row)
         except (*_OF_THE_ROW, EngineBusy, TooLittleMemory):
             raise
         except NotRunnable:
@@ -213,7 +219,7 @@ class Batch:
         with self._alone:
             self._go_on()
             try:
-                return self._patient_reply(row, chat)
+                return self._patient_reply(row)
             except (*_OF_THE_ROW, EngineBusy, TooLittleMemory):
                 raise
             except NotRunnable as error:
@@ -222,7 +228,7 @@ class Batch:
                     raise
                 return Result.failed(row, self._model.name, error)
 
-    def _patient_reply(self, row: Row, chat: ChatRequest) -> Result:
+    def _patient_reply(self, row: Row) -> Result:
         """Return the reply, asked for again and again while the model has too much to do.
 
         A server that cannot be reached has a shorter time to come back.
@@ -231,7 +237,7 @@ class Batch:
         while True:
             self._go_on()
             try:
-                return self._ask(row, chat)
+                return self._ask(row)
             except (EngineBusy, RegistryUnavailable) as error:
                 waited = time.monotonic() - begun
                 busy = isinstance(error, EngineBusy)
@@ -240,11 +246,12 @@ class Batch:
             self._stopped.wait(pause)
             pause = min(2 * pause, _LONGEST_PAUSE)
 
-    def _ask(self, row: Row, chat: ChatRequest) -> Result:
+    def _ask(self, row: Row) -> Result:
         parts = MessageParts()
         with self._asked:
             self._asking += 1
         try:
+            chat = self._request(row)
             with self._model.reply(chat) as reply:
                 for delta in reply:
                     self._go_on()
@@ -256,12 +263,7 @@ class Batch:
         if reply.finish_reason == "cancelled":
             raise NotRunnable("the model was unloaded in the middle of the answer")
         self._deaths = 0
-        error: SmolctlError | None = None
-        if chat.grammar is not None and reply.finish_reason == "length":
-            error = NotRunnable(
-                "the reply was cut before it was whole: --max-tokens, or the context"
-            )
-        return Result(
+        result = Result(
             row.line,
             row.id,
             self._model.name,
@@ -271,8 +273,11 @@ class Batch:
             reply.finish_reason,
             reply.usage,
             reply.timings,
-            error,
         )
+        try:
+            return replace(result, data=self._check(chat, parts.content, reply.finish_reason))
+        except NotRunnable as error:
+            return replace(result, error=error)
 
     def _go_on(self) -> None:
         if self._stopped.is_set():

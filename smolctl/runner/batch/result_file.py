@@ -15,7 +15,7 @@ import math
 import os
 import stat
 import tempfile
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,14 +48,13 @@ class ResultFile:
         with _storing(self.path):
             handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
             self._file = os.fdopen(handle, "r+b")
-        try:
+        self._overwrite = overwrite
+        with ExitStack() as undo:
+            undo.callback(self._file.close)
             self._lock()
             if not overwrite:
                 self._read()
-        except BaseException:
-            self._file.close()
-            raise
-        self._overwrite = overwrite
+            undo.pop_all()
 
     @property
     def finished(self) -> int:
@@ -95,7 +94,8 @@ class ResultFile:
             places = _places(file, lines)
             mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
             handle, name = tempfile.mkstemp(dir=self.path.parent, prefix=f".{self.path.name}.")
-            try:
+            with ExitStack() as undo:
+                undo.callback(Path(name).unlink)
                 with os.fdopen(handle, "wb") as ordered:
                     for offset, size in places:
                         file.seek(offset)
@@ -104,9 +104,7 @@ class ResultFile:
                     os.fchmod(handle, mode)
                     os.fsync(handle)
                 Path(name).replace(self.path)
-            except BaseException:
-                Path(name).unlink(missing_ok=True)
-                raise
+                undo.pop_all()
 
     def close(self) -> None:
         """Close the file, and let go of the lock."""

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 class Result:
     """The reply to the row of line number `line`, or the `error` that there is in its place.
 
-    A reply that broke a rule may have both: what came of it, and what is wrong with it.
+    A reply that broke a rule may have both: what came of it, and what is wrong with it. `data` is
+    what the text is as JSON, where it was to be some.
     """
 
     line: int
@@ -31,6 +32,7 @@ class Result:
     finish_reason: str | None = None
     usage: Usage | None = None
     timings: Timings | None = None
+    data: Any = None
     error: SmolctlError | None = None
 
     @classmethod
@@ -55,6 +57,8 @@ class Result:
         if self.text is None:
             return document
         document["text"] = self.text
+        if self.data is not None:
+            document["data"] = self.data
         if self.reasoning:
             document["reasoning"] = self.reasoning
         if self.tool_calls:

@@ -97,20 +97,23 @@ class Asking:
     """What all rows are asked with, where a row itself does not say otherwise.
 
     Sampling, tools, stop strings and a response format may be in a row, under OpenAI's names. The
-    fields that a `template` uses are taken for nothing else.
+    fields that a `template` uses are taken for nothing else. Where the reply is to follow the
+    `grammar`, the prompt begins with the `note`, which says so to the model.
     """
 
     sampling: Sampling = field(default_factory=Sampling)
     system: str | None = None
     template: Template | None = None
+    stop: tuple[str, ...] = ()
     grammar: Grammar | None = None
+    note: str = ""
 
     def request(self, row: Row) -> ChatRequest:
         """Return what `row` asks for. Raises `UsageError` where that makes no sense."""
         if row.error is not None:
             raise row.error
         given = self._given(Fields(row.fields))
-        document = sampling_fields(self.sampling)
+        document = {**sampling_fields(self.sampling), "stop": list(self.stop)}
         document |= {name: value for name, value in given.document.items() if value is not None}
         if self.template is not None:
             document["messages"] = [_user(self.template.filled(row.fields))]
@@ -124,8 +127,20 @@ class Asking:
         if system and chat.messages[0].role != "system":
             chat = replace(chat, messages=(Message("system", system), *chat.messages))
         if self.grammar is not None and chat.grammar is None:
-            chat = replace(chat, grammar=self.grammar)
+            last = chat.messages[-1]
+            content = "\n\n".join(part for part in (self.note, last.content) if part)
+            messages = (*chat.messages[:-1], replace(last, content=content))
+            chat = replace(chat, messages=messages, grammar=self.grammar)
         return chat
+
+    def text_field(self, row: Row) -> str | None:
+        """Return the field of `row` that has the text it is about: the longest in its prompt.
+
+        None where that is not known: of messages, and of requests as OpenAI's batches have them.
+        """
+        names = ("prompt",) if self.template is None else self.template.fields
+        texts = {name: row.fields[name] for name in names if isinstance(row.fields.get(name), str)}
+        return max(texts, key=lambda name: len(texts[name]), default=None)
 
     def _given(self, row: Fields) -> Fields:
         """Return the part of `row` that is a request: all of it, or the `body` of OpenAI's form."""

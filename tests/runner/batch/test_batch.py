@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from smolctl.engine.conversation import ChatRequest, Delta, Message
-from smolctl.engine.gbnf import Grammar
 from smolctl.engine.generation import Usage
 from smolctl.errors import (
     EngineBusy,
@@ -184,14 +183,25 @@ def test_a_row_that_makes_no_sense_or_is_too_long_fails_alone() -> None:
     assert (summary.done, summary.failed) == (2, 3)
 
 
-def test_a_reply_that_a_grammar_lost_its_end_of_is_an_error_with_its_text() -> None:
-    model = Model(lambda _: Reply([Delta(reasoning="Hm."), Delta(content='{"a')], "length"))
+def test_a_reply_that_is_refused_is_an_error_with_its_text() -> None:
+    def check(chat: ChatRequest, text: str, reason: str | None) -> int:
+        if reason == "length":
+            raise NotRunnable("cut")
+        return len(chat.messages[-1].content) + len(text)
+
+    def say(prompt: str) -> Reply:
+        reason = "stop" if prompt == "whole" else "length"
+        return Reply([Delta(reasoning="Hm."), Delta(content="abc")], reason)
+
     results: list[Result] = []
-    asking = Asking(grammar=Grammar('root ::= "a"'))
-    summary = Batch(model, asking.request, jobs=1).run(rows("a"), results.append)
-    assert (results[0].text, results[0].reasoning) == ('{"a', "Hm.")
-    assert "cut" in texts(results)[0]
-    assert summary.failed == 1
+    batch = Batch(Model(say), Asking().request, jobs=1, check=check)
+    summary = batch.run(rows("a", "whole"), results.append)
+    assert texts(results) == ["cut", "abc"]
+    assert [(each.text, each.reasoning, each.data) for each in results] == [
+        ("abc", "Hm.", None),
+        ("abc", "Hm.", 8),
+    ]
+    assert (summary.done, summary.failed) == (1, 1)
 
 
 def test_a_row_whose_worker_died_is_asked_once_more() -> None:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
-import os
 from contextlib import closing
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from smolctl.errors import NotRunnable, StorageError, UsageError
 from smolctl.runner.batch.result_file import ResultFile
 from smolctl.runner.batch.results import Result
-from smolctl.runner.batch.rows import RowId
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from smolctl.runner.batch.rows import RowId
 
 
 def result(line: int, row: RowId | None, text: str | None = "t") -> Result:
@@ -158,6 +160,5 @@ def test_a_folder_that_is_not_there_is_an_error_of_storage(tmp_path: Path) -> No
         ResultFile(tmp_path / "none" / "out")
 
 
-@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="Linux has it")
 def test_half_of_a_surrogate_pair_does_not_stop_a_batch() -> None:
     assert b"?" in result(1, 1, "\ud800").encoded()

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -16,6 +15,9 @@ from smolctl.errors import SmolctlError, StorageError, UsageError
 from smolctl.runner.batch import rows as module
 from smolctl.runner.batch.rows import Asking, Row, RowForm, Rows, numbered_lines
 from smolctl.runner.batch.template import Template
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 HI = (Message("user", "hi"),)
 
@@ -147,10 +149,19 @@ def test_a_template_makes_the_prompt_and_its_fields_are_nothing_else() -> None:
 
 
 def test_a_grammar_for_all_gives_way_to_a_rows_own_form() -> None:
-    common = Asking(grammar=Grammar('root ::= "a"'))
-    assert asked(common, prompt="hi").grammar is common.grammar
-    own = asked(common, prompt="hi", response_format={"type": "json_object"}).grammar
-    assert own not in (None, common.grammar)
+    common = Asking(grammar=Grammar('root ::= "a"'), note="Say a.")
+    request = asked(common, prompt="hi", system="Be.")
+    assert request.grammar is common.grammar
+    assert request.messages == (Message("system", "Be."), Message("user", "Say a.\n\nhi"))
+    own = asked(common, prompt="hi", response_format={"type": "json_object"})
+    assert own.grammar not in (None, common.grammar)
+    assert own.messages == HI
+
+
+def test_stop_strings_for_all_give_way_to_a_rows_own() -> None:
+    common = Asking(stop=("a", "b"))
+    assert asked(common, prompt="hi").stop == ("a", "b")
+    assert asked(common, prompt="hi", stop="c").stop == ("c",)
 
 
 @pytest.mark.parametrize(
