@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from smolctl import quick
 from smolctl.cli import boundary, prompt, run
+from smolctl.notes import state_of
 from smolctl.quick import Note, Question
 from smolctl.runner.chat_document import parse_chat
 
@@ -136,7 +136,7 @@ def environment(tmp_path: Path) -> dict[str, str]:
 
 
 def note(index: Path) -> Note:
-    state = quick.state_of(str(index))
+    state = state_of(str(index))
     assert state is not None
     marker = index.with_name("log-prompts")
     return Note(str(index), state, "/run/a\udcffb.sock", "/log", "POST /v1\r\n", str(marker))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import importlib
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -37,7 +38,7 @@ class Verb:
     summary: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Group:
     """A line of the table that has a table of its own.
 
@@ -216,6 +217,7 @@ def _top(
         raise typer.Exit
 
 
+@cache
 def _load_group(group: Group, name: str) -> Command:
     meant = f" Without a command: {group.default}." if group.default is not None else ""
     app = typer.Typer(
@@ -235,6 +237,7 @@ def _nothing() -> None:
     pass
 
 
+@cache  # asked for twice on the way to a command, and many flags take milliseconds to read
 def _load(verb: Verb, name: str) -> Command:
     module = importlib.import_module(f"smolctl.cli.{verb.module}")
     app = typer.Typer(add_completion=False, rich_markup_mode=None, context_settings=_CONTEXT)

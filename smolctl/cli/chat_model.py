@@ -15,6 +15,7 @@ from smolctl.cli.crash import on_abort
 from smolctl.engine.options import EngineOptions
 from smolctl.errors import UsageError
 from smolctl.history.location import HistoryFiles
+from smolctl.notes import state_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -68,7 +69,7 @@ def _with_worker(invocation: Invocation, wanted: Wanted, *, load: bool) -> Itera
     from smolctl.runner.remote_chat import CHAT_PATH, RemoteChat
 
     index = str(invocation.store.index_path)
-    before = quick.state_of(index)
+    before = state_of(index)
     source = find_source(invocation, wanted.model, wanted.pull)
     folder = WorkerFolder.of(invocation.settings)
     folder.check()
