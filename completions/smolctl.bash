@@ -6,11 +6,11 @@ __smolctl_command() {
     commands='' aliases='' options='' valued=''
     case $1 in
         smolctl)
-            commands='model serve login logout demo version'
+            commands='model serve login logout logs completion demo version'
             options='--version --debug -h --help'
             ;;
         'smolctl model')
-            commands='run pull ps unload logs status ls inspect rm tag bench resolve'
+            commands='run pull ps unload logs sessions status ls inspect rm tag bench resolve'
             aliases='stop=unload list=ls show=inspect'
             options='-h --help'
             ;;
@@ -30,6 +30,20 @@ __smolctl_command() {
             ;;
         'smolctl model logs')
             options='-f --follow --debug -h --help'
+            ;;
+        'smolctl model sessions')
+            commands='ls show rm'
+            aliases='list=ls remove=rm'
+            options='-h --help'
+            ;;
+        'smolctl model sessions ls')
+            options='--json -q --quiet --debug -h --help'
+            ;;
+        'smolctl model sessions show')
+            options='--json --debug -h --help'
+            ;;
+        'smolctl model sessions rm')
+            options='--all -y --yes --debug -h --help'
             ;;
         'smolctl model status')
             options='--json --debug -h --help'
@@ -65,6 +79,35 @@ __smolctl_command() {
         'smolctl logout')
             options='--debug -h --help'
             ;;
+        'smolctl logs')
+            commands='on off status path list rm'
+            aliases='ls=list remove=rm'
+            options='-n --count -q --query -m --model --session -c --continue -r --response --json --debug -h --help'
+            valued='-n --count -q --query -m --model --session'
+            ;;
+        'smolctl logs on')
+            options='--debug -h --help'
+            ;;
+        'smolctl logs off')
+            options='--debug -h --help'
+            ;;
+        'smolctl logs status')
+            options='--json --debug -h --help'
+            ;;
+        'smolctl logs path')
+            options='--debug -h --help'
+            ;;
+        'smolctl logs list')
+            options='-n --count -q --query -m --model --session -c --continue -r --response --json --debug -h --help'
+            valued='-n --count -q --query -m --model --session'
+            ;;
+        'smolctl logs rm')
+            options='--older-than -y --yes --debug -h --help'
+            valued='--older-than'
+            ;;
+        'smolctl completion')
+            options='--debug -h --help'
+            ;;
         'smolctl demo')
             options='--home --debug -h --help'
             valued='--home'
@@ -86,7 +129,9 @@ __smolctl_value() {
         'smolctl model rm '[0-9]* | \
         'smolctl model tag 0' | \
         'smolctl model bench 0' | \
-        'smolctl model resolve 0')
+        'smolctl model resolve 0' | \
+        *' -m' | \
+        *' --model')
             kind=models
             ;;
         *' --system')
@@ -104,7 +149,9 @@ __smolctl_value() {
         *' --home')
             kind=files
             ;;
-        *' --session')
+        *' --session' | \
+        'smolctl model sessions show 0' | \
+        'smolctl model sessions rm '[0-9]*)
             kind=sessions
             ;;
         *' --format')
@@ -134,6 +181,10 @@ __smolctl_value() {
         'smolctl login 0' | \
         'smolctl logout 0')
             kind=registries
+            ;;
+        'smolctl completion 0')
+            kind=words
+            choices='bash zsh fish powershell'
             ;;
     esac
 }

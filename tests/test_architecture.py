@@ -12,7 +12,7 @@ from smolctl.errors import EXIT_CODES
 
 PACKAGE = Path(smolctl.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
-FOUNDATION = {"errors", "settings", "huge_pages", "__version__"}
+FOUNDATION = {"errors", "settings", "notes", "huge_pages", "__version__"}
 LAYERS = {
     "model": {"model"},
     "store": {"store", "model"},

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from shell_integration import bash
+from shell_integration import bash, fish, powershell, zsh
 from shell_integration.tree import read_commands
 
 FOLDER = Path(__file__).parent.parent / "completions"
@@ -19,6 +19,9 @@ def scripts() -> dict[str, str]:
     root = read_commands()
     return {
         "smolctl.bash": bash.script(root),
+        "_smolctl": zsh.script(root),
+        "smolctl.fish": fish.script(root),
+        "smolctl.ps1": powershell.script(root),
     }
 
 

@@ -87,8 +87,17 @@ def _running(settings: Settings, prefix: str) -> Iterator[tuple[str, str]]:
 
 
 def _sessions(settings: Settings, prefix: str) -> Iterator[tuple[str, str]]:
-    del settings, prefix
-    yield from ()
+    """Yield the conversations, by name or number, with the model that each was with."""
+    from smolctl.history.conversations import summaries
+    from smolctl.history.database import reading
+    from smolctl.history.location import HistoryFiles
+    from smolctl.store.names import is_plain
+
+    with reading(HistoryFiles(settings.state)) as connection:
+        found = [(each.label, each.model) for each in summaries(connection)]
+    for label, model in found:
+        if label.startswith(prefix):
+            yield label, model if is_plain(model) else ""
 
 
 def _registries(settings: Settings, prefix: str) -> Iterator[tuple[str, str]]:

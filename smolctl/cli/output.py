@@ -34,6 +34,8 @@ def printable(text: str) -> str:
 
 def printable_line(text: str) -> str:
     """Return `text` as `printable` does, on one line."""
+    if text.isascii() and text.isprintable() and " " not in text:
+        return text  # the most of what a long table has
     return " ".join(printable(text).split())
 
 
@@ -80,12 +82,16 @@ class Output:
     def table(self, headers: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """Print a table as Docker does: upper-case headers, left-aligned, no lines."""
         cells = [list(headers), *([printable_line(cell) for cell in row] for row in rows)]
-        widths = [max(_width(row[column]) for row in cells) for column in range(len(headers))]
-        for row in cells:
+        sizes = [[_width(cell) for cell in row] for row in cells]
+        widths = [max(column) for column in zip(*sizes, strict=True)]
+        lines = []
+        for row, taken in zip(cells, sizes, strict=True):
             padded = (
-                cell + " " * (width - _width(cell)) for cell, width in zip(row, widths, strict=True)
+                cell + " " * (width - size)
+                for cell, width, size in zip(row, widths, taken, strict=True)
             )
-            self._stdout("   ".join(padded).rstrip() + "\n")
+            lines.append("   ".join(padded).rstrip() + "\n")
+        self._stdout("".join(lines))
 
     def flush(self) -> None:
         """Hand over what was printed. Raises `StorageError` when it cannot be written."""
@@ -144,6 +150,8 @@ def _is_terminal(stream: Any) -> bool:
 
 def _width(text: str) -> int:
     """Columns that `text` takes: wide letters of East Asia two, combining marks none."""
+    if text.isascii():
+        return len(text)
     return sum(
         0 if unicodedata.combining(letter) else 1 + (unicodedata.east_asian_width(letter) in "WF")
         for letter in text

@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING
 
 from shell_integration.values import Value, read_value
 
-from typer.core import TyperGroup
-
-from smolctl.cli.app import ALIASES, application
+from smolctl.cli.app import application
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from typer._click import Context, Parameter
     from typer._click import Command as ClickCommand
+    from typer._click import Context, Parameter
+
+    from smolctl.cli.app import Group
 
 
 @dataclass(frozen=True)
@@ -127,16 +127,14 @@ def _command(
 
 
 def _below(command: ClickCommand, context: Context, path: tuple[str, ...]) -> Iterator[Command]:
-    if not isinstance(command, TyperGroup):
+    group: Group | None = getattr(command, "group", None)
+    if group is None:
         return
-    for name in command.list_commands(context):
-        found = command.get_command(context, name)
-        assert found is not None
+    for name, line in group.verbs.items():
+        found = command.get_command(context, name)  # type: ignore[attr-defined] # it is a group
         below = found.make_context(name, [], parent=context, resilient_parsing=True)
-        verbs = getattr(command, "verbs", {})
-        summary = verbs[name].summary if name in verbs else ""
-        aliases = tuple(alias for alias, verb in ALIASES.items() if verb == name and name in verbs)
-        yield _command(found, below, (*path, name), summary, aliases)
+        aliases = tuple(alias for alias, verb in group.aliases.items() if verb == name)
+        yield _command(found, below, (*path, name), line.summary, aliases)
 
 
 def _argument(parameter: Parameter, context: Context, command: str) -> Argument:

@@ -68,6 +68,16 @@ _PLACES: dict[str, Kind | tuple[str, ...]] = {
     "--allow-origin": Kind.nothing,
     "--allow-host": Kind.nothing,
     "--username": Kind.nothing,
+    "--query": Kind.nothing,
+    "--older-than": Kind.nothing,
+    "--stop": Kind.nothing,
+    "--tool-choice": ("auto", "required"),
+    "--template": Kind.text_or_file,
+    "--output": Kind.files,
+    "smolctl model sessions show NAME": Kind.sessions,
+    "smolctl model sessions rm NAME": Kind.sessions,
+    "smolctl logs rm ENTRY": Kind.nothing,
+    "smolctl model batch IN": Kind.files,
 }
 """By an argument's command and metavar, or by an option's name."""
 
