@@ -237,7 +237,7 @@ __smolctl_files() {
     COMPREPLY=()
 }
 
-# Adds '@' with the names of files, quoted as the shell wants them, after a text that begins with it.
+# Adds the names of files after '@', quoted as the shell wants them.
 __smolctl_files_after_at() {
     local name shown
     while IFS= read -r name; do

@@ -233,7 +233,8 @@ end
 function __smolctl_files_after_at
     set -l typed (commandline -ct)
     string match -q '@*' -- $typed; or return
-    complete -C "'' "(string sub -s 2 -- $typed | string escape --no-quoted) | string replace -r '^' '@'
+    set -l path (string sub -s 2 -- $typed | string escape --no-quoted)
+    complete -C "'' $path" | string replace -r '^' '@'
 end
 
 complete -c smolctl -f

@@ -51,7 +51,8 @@ def _models(settings: Settings, prefix: str) -> Iterator[tuple[str, str]]:
     """
     from smolctl.store.names import named_manifests
 
-    tags, ids = [], {}
+    tags: list[tuple[str, str]] = []
+    ids: dict[str, str] = {}
     for name, digest in named_manifests(settings.home / "index.json"):
         familiar = _familiar(name, settings.default_registry)
         short = _short(digest)
@@ -65,7 +66,9 @@ def _models(settings: Settings, prefix: str) -> Iterator[tuple[str, str]]:
     found = [(name, short) for name, short in tags if name.startswith(prefix)]
     if not found and prefix:
         bare = ((name.removeprefix(_NAMESPACE), short) for name, short in tags)
-        found = [(name, short) for name, short in bare if name.startswith(prefix) and "/" not in name]
+        found = [
+            (name, short) for name, short in bare if name.startswith(prefix) and "/" not in name
+        ]
     if not found and len(prefix) > 1 and _HEX.issuperset(prefix):
         found = [(short, name) for name, short in tags if short.startswith(prefix)]
     yield from found

@@ -16,7 +16,10 @@ EXAMPLES = (
         "bash, for every shell from now on",
         "smolctl completion bash > ~/.local/share/bash-completion/completions/smolctl",
     ),
-    ("zsh; the folder has to be in fpath, before compinit", "smolctl completion zsh > ~/.zfunc/_smolctl"),
+    (
+        "zsh; the folder has to be in fpath, before compinit",
+        "smolctl completion zsh > ~/.zfunc/_smolctl",
+    ),
     ("fish", "smolctl completion fish > ~/.config/fish/completions/smolctl.fish"),
     ("PowerShell", "smolctl completion powershell >> $PROFILE"),
     ("bash or zsh, for this shell alone", 'eval "$(smolctl completion bash)"'),

@@ -28,7 +28,6 @@ from smolctl.cli.options import (
     PullFlag,
     PullPolicy,
     RetriesFlag,
-    local_models,
 )
 from smolctl.cli.prompt import read_prompt, wants_chat
 from smolctl.cli.record import open_record
@@ -76,7 +75,6 @@ def command(
         typer.Argument(
             metavar="MODEL",
             help="A name, a model ID, or a path: ./model.gguf",
-            autocompletion=local_models,
         ),
     ],
     prompt: Annotated[

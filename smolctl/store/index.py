@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from smolctl.model.digest import Digest
 
 
-
 @dataclass(frozen=True)
 class IndexEntry:
     """One line of the index: a manifest, and a name for it if it has a valid one."""

@@ -71,7 +71,7 @@ __smolctl_files() {
     COMPREPLY=()
 }
 
-# Adds '@' with the names of files, quoted as the shell wants them, after a text that begins with it.
+# Adds the names of files after '@', quoted as the shell wants them.
 __smolctl_files_after_at() {
     local name shown
     while IFS= read -r name; do
@@ -191,7 +191,9 @@ def _commands(root: Command) -> str:
         options = command.own_options
         names = [name for option in options for name in option.names]
         valued = [name for option in options if option.value for name in option.names]
-        aliases = [f"{alias}={each.path[-1]}" for each in command.commands for alias in each.aliases]
+        aliases = [
+            f"{alias}={each.path[-1]}" for each in command.commands for alias in each.aliases
+        ]
         facts = {
             "commands": [each.path[-1] for each in command.commands],
             "aliases": aliases,
@@ -243,9 +245,10 @@ def _patterns(root: Command) -> Iterator[tuple[str, Value]]:
             else:
                 yield f"'{command.name} {number}'", argument.value
         for option in command.own_options:
-            for name in option.names if option.value else ():
+            if option.value is None:
+                continue
+            for name in option.names:
                 shared = len(everywhere[name]) == 1
-                assert option.value is not None
                 yield f"*' {name}'" if shared else f"'{command.name} {name}'", option.value
 
 

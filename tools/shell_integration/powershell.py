@@ -129,9 +129,7 @@ def _tables(options: tuple[Option, ...]) -> tuple[dict[str, str], dict[str, str]
 def _table(entries: dict[str, str]) -> str:
     if not entries:
         return "[ordered]@{}"
-    lines = "".join(
-        f"                {_quoted(key)} = {value}\n" for key, value in entries.items()
-    )
+    lines = "".join(f"                {_quoted(key)} = {value}\n" for key, value in entries.items())
     return f"[ordered]@{{\n{lines}            }}"
 
 

@@ -7,11 +7,11 @@ the command does.
 from __future__ import annotations
 
 import inspect
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from shell_integration.values import Value, read_value
-
 from smolctl.cli.app import application
 
 if TYPE_CHECKING:
@@ -156,9 +156,15 @@ def _option(parameter: Parameter, context: Context, command: str) -> Option:
         if takes_none
         else read_value(parameter, command, parameter.make_metavar(context)),
         summary=" ".join((getattr(parameter, "help", None) or "").split()),
-        help=" ".join(text.split()),
+        help=_with_range(" ".join(text.split())),
         repeats=bool(getattr(parameter, "multiple", False)),
     )
+
+
+def _with_range(text: str) -> str:
+    """Return `text` with the range of a number in words: Typer writes `0<=x<=64`, or `x>=0`."""
+    text = re.sub(r"(\d+)<=x<=(\d+)\]$", r"\1 to \2]", text)
+    return re.sub(r"x>=(\d+)\]$", r"at least \1]", text)
 
 
 def _paragraphs(text: str) -> tuple[str, ...]:

@@ -95,11 +95,11 @@ _METAVARS: dict[str, Kind] = {
 
 def read_value(parameter: Parameter, command: str, metavar: str) -> Value:
     """Return what `parameter` of `command` takes. Raises `UnknownValue`."""
+    bare = metavar.strip("[].<>")
     choices = getattr(parameter.type, "choices", None)
     if choices is not None:
         words = tuple(str(getattr(choice, "value", choice)) for choice in choices)
-        return Value("|".join(words), Kind.words, words)
-    bare = metavar.strip("[].<>")
+        return Value(bare, Kind.words, words)
     for place in (f"{command} {bare}", *parameter.opts):
         found = _PLACES.get(place)
         if isinstance(found, tuple):

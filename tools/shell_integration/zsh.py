@@ -29,11 +29,16 @@ _smolctl_names() {
 }
 
 _smolctl_models() {
-    if [[ $PREFIX == (./*|../*|/*|\~*) ]]; then _files; else _smolctl_names models 'local model'; fi
+    _smolctl_path || _smolctl_names models 'local model'
 }
 
 _smolctl_running() {
-    if [[ $PREFIX == (./*|../*|/*|\~*) ]]; then _files; else _smolctl_names running 'loaded model'; fi
+    _smolctl_path || _smolctl_names running 'loaded model'
+}
+
+# Offers files where what is typed begins as a path does.
+_smolctl_path() {
+    [[ $PREFIX == (./*|../*|/*|\~*) ]] && _files
 }
 
 _smolctl_sessions() {
@@ -70,9 +75,7 @@ def script(root: Command) -> str:
 
 
 def _leaf(command: Command) -> str:
-    arguments = [
-        _argument(number, each) for number, each in enumerate(command.arguments, start=1)
-    ]
+    arguments = [_argument(number, each) for number, each in enumerate(command.arguments, start=1)]
     specs = [spec for option in command.options for spec in _option(option)] + arguments
     lines = [f"        {spec}" for spec in specs]
     return (
