@@ -723,7 +723,7 @@ Register-ArgumentCompleter -Native -CommandName 'smolctl' -ScriptBlock {
         foreach ($line in @(& smolctl __complete $kind $typed 2>$null)) {
             $name, $note = "$line" -split "`t", 2
             # What PowerShell would take for more than a word is no name.
-            if ($name -match '^[A-Za-z0-9][A-Za-z0-9._/:@\[\]-]*$') { $offered[$name] = "$note" }
+            if ($name -match '^[A-Za-z0-9\[][A-Za-z0-9._/:@\[\]-]*$') { $offered[$name] = "$note" }
         }
     }
 

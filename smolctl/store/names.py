@@ -42,4 +42,6 @@ def named_manifests(index: Path) -> Iterator[tuple[str, str]]:
 
 def is_plain(text: object) -> bool:
     """Whether `text` has the letters of a name alone: no terminal and no shell minds those."""
-    return isinstance(text, str) and text[:1].isalnum() and _LETTERS.issuperset(text)
+    if not isinstance(text, str) or not _LETTERS.issuperset(text):
+        return False
+    return text[:1].isalnum() or text.startswith("[")  # an IPv6 address

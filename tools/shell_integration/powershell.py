@@ -79,7 +79,7 @@ _TAIL = r"""    }
         foreach ($line in @(& smolctl __complete $kind $typed 2>$null)) {
             $name, $note = "$line" -split "`t", 2
             # What PowerShell would take for more than a word is no name.
-            if ($name -match '^[A-Za-z0-9][A-Za-z0-9._/:@\[\]-]*$') { $offered[$name] = "$note" }
+            if ($name -match '^[A-Za-z0-9\[][A-Za-z0-9._/:@\[\]-]*$') { $offered[$name] = "$note" }
         }
     }
 
