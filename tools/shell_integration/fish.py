@@ -17,8 +17,12 @@ _HEAD = """\
 """
 
 _FUNCTIONS = r"""
-# Prints the command that is being typed, and how many arguments it has so far.
+# Finds the command that is being typed, and how many arguments it has so far. Each rule asks, so
+# the answer is kept until something else is typed.
 function __smolctl_place
+    set -l typed (commandline -opc | string join \n | string collect)
+    test "$typed" = "$__smolctl_typed"; and return
+    set -g __smolctl_typed $typed
     set -l path smolctl
     set -l count 0
     set -l pending no
@@ -48,22 +52,22 @@ function __smolctl_place
             set count (math $count + 1)
         end
     end
-    echo $path
-    echo $count
+    set -g __smolctl_path $path
+    set -g __smolctl_count $count
 end
 
 # Whether the command is $argv[1], with $argv[2] arguments before the cursor if that is said.
 function __smolctl_at
-    set -l place (__smolctl_place)
-    test "$place[1]" = $argv[1]; or return
+    __smolctl_place
+    test "$__smolctl_path" = $argv[1]; or return
     set -q argv[2]; or return 0
-    test "$place[2]" = $argv[2]
+    test $__smolctl_count = $argv[2]
 end
 
 # Whether the command is $argv[1], with $argv[2] arguments or more.
 function __smolctl_after
-    set -l place (__smolctl_place)
-    test "$place[1]" = $argv[1]; and test "$place[2]" -ge $argv[2]
+    __smolctl_place
+    test "$__smolctl_path" = $argv[1]; and test $__smolctl_count -ge $argv[2]
 end
 
 # Whether no word of the list begins with what is typed.
@@ -170,6 +174,8 @@ def _argument(place: str, value: Value) -> Iterator[str]:
     rule = f"complete -c smolctl -n {_quoted(place)}"
     if value.kind is Kind.files:
         yield f"{rule} -F"
+    elif value.kind is Kind.words:
+        yield f"{rule} -a {_quoted(' '.join(value.words))}"
     elif value.kind.is_asked:
         yield f"{rule} -a '(__smolctl_names {value.kind.value})'"
         if value.kind in (Kind.models, Kind.running):
