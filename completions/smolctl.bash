@@ -15,8 +15,8 @@ __smolctl_command() {
             options='-h --help'
             ;;
         'smolctl model run')
-            options='--system --prompt-file -f --file --chunk --session -c --continue --schema --schema-multi --format --grammar --tools -x --extract --json --verbose --no-stream --no-markdown --temperature --top-k --top-p --min-p --repeat-penalty --seed -n --max-tokens --ctx-size --threads --parallel --gpu-layers --flash-attn --cache-type-k --cache-type-v --keep-alive -d --detach --local --pull --plain-http --ca-file --max-connections --retries --offline --debug -h --help'
-            valued='--system --prompt-file -f --file --session --schema --schema-multi --format --grammar --tools --temperature --top-k --top-p --min-p --repeat-penalty --seed -n --max-tokens --ctx-size --threads --parallel --gpu-layers --flash-attn --cache-type-k --cache-type-v --keep-alive --pull --ca-file --max-connections --retries'
+            options='--system --prompt-file -f --file --chunk --session -c --continue --schema --schema-multi --format --grammar --tools --tool-choice -x --extract --json --verbose --no-stream --no-markdown --temperature --top-k --top-p --min-p --repeat-penalty --seed -n --max-tokens --stop --ctx-size --threads --parallel --gpu-layers --flash-attn --cache-type-k --cache-type-v --keep-alive -d --detach --local --pull --plain-http --ca-file --max-connections --retries --offline --debug -h --help'
+            valued='--system --prompt-file -f --file --session --schema --schema-multi --format --grammar --tools --tool-choice --temperature --top-k --top-p --min-p --repeat-penalty --seed -n --max-tokens --stop --ctx-size --threads --parallel --gpu-layers --flash-attn --cache-type-k --cache-type-v --keep-alive --pull --ca-file --max-connections --retries'
             ;;
         'smolctl model pull')
             options='-q --quiet --json --plain-http --ca-file --max-connections --retries --offline --debug -h --help'
@@ -157,6 +157,10 @@ __smolctl_value() {
         *' --format')
             kind=words
             choices='text json'
+            ;;
+        *' --tool-choice')
+            kind=words
+            choices='auto required'
             ;;
         *' --gpu-layers')
             kind=words

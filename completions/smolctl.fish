@@ -13,6 +13,7 @@ function __smolctl_takes_value
         'smolctl model run --format' \
         'smolctl model run --grammar' \
         'smolctl model run --tools' \
+        'smolctl model run --tool-choice' \
         'smolctl model run --temperature' \
         'smolctl model run --top-k' \
         'smolctl model run --top-p' \
@@ -21,6 +22,7 @@ function __smolctl_takes_value
         'smolctl model run --seed' \
         'smolctl model run -n' \
         'smolctl model run --max-tokens' \
+        'smolctl model run --stop' \
         'smolctl model run --ctx-size' \
         'smolctl model run --threads' \
         'smolctl model run --parallel' \
@@ -275,19 +277,20 @@ complete -c smolctl -n '__smolctl_at \'smolctl model\'' -s h -l help -d 'Show th
 
 complete -c smolctl -n '__smolctl_at \'smolctl model run\' 0' -a '(__smolctl_names models)'
 complete -c smolctl -n '__smolctl_at \'smolctl model run\' 0; and __smolctl_is_path' -F
-complete -c smolctl -n '__smolctl_at \'smolctl model run\'' -l system -x -a '(__smolctl_files_after_at)' -d 'The system prompt; @FILE reads it from a file.'
-complete -c smolctl -n '__smolctl_at \'smolctl model run\'' -l prompt-file -r -F -d 'Read the prompt from this file.'
-complete -c smolctl -n '__smolctl_at \'smolctl model run\'' -s f -l file -r -F -d 'Add the text of this file after the prompt; may be given several times.'
-complete -c smolctl -n '__smolctl_at \'smolctl model run\'' -l chunk -d 'Work on text that is longer than the context piece by piece.'
+complete -c smolctl -n '__smolctl_at \'smolctl model run\'' -l system -x -a '(__smolctl_files_after_at)' -d 'The system prompt; @FILE reads it from a file, and @@ begins one with an @.'
+complete -c smolctl -n '__smolctl_at \'smolctl model run\'' -l prompt-file -r -F -d 'Read the prompt from this file; it goes after the words, if there are some.'
+complete -c smolctl -n '__smolctl_at \'smolctl model run\'' -s f -l file -r -F -d 'Add the text of this file after the prompt; may be given several times, and each text is under its file\'s name then. `-` is standard input.'
+complete -c smolctl -n '__smolctl_at \'smolctl model run\'' -l chunk -d 'Work on text that is longer than the context piece by piece, and on the answers like that again, until one answer is left.'
 complete -c smolctl -n '__smolctl_at \'smolctl model run\'' -l session -x -a '(__smolctl_names sessions)' -d 'Keep the conversation, and go on with it.'
 complete -c smolctl -n '__smolctl_at \'smolctl model run\'' -s c -l continue -d 'Go on with the last conversation that was kept.'
-complete -c smolctl -n '__smolctl_at \'smolctl model run\'' -l schema -r -F -d 'Answer in JSON that follows a schema: \'name, age int, bio: one line\', JSON, or a file with it.'
-complete -c smolctl -n '__smolctl_at \'smolctl model run\'' -l schema-multi -r -F -d 'The same, for many records.'
-complete -c smolctl -n '__smolctl_at \'smolctl model run\'' -l format -x -a 'text json' -d 'json: answer in JSON, of any form.'
+complete -c smolctl -n '__smolctl_at \'smolctl model run\'' -l schema -r -F -d 'Answer in JSON that follows a schema: \'name, age int, tags[], bio: one line\', JSON, or a file with one of them. Types are int, float, bool and str; the model is told the fields, and what is said of them after a colon.'
+complete -c smolctl -n '__smolctl_at \'smolctl model run\'' -l schema-multi -r -F -d 'The same for many records: {"items": [...]}.'
+complete -c smolctl -n '__smolctl_at \'smolctl model run\'' -l format -x -a 'text json' -d 'json: answer in JSON, an object of any form.'
 complete -c smolctl -n '__smolctl_at \'smolctl model run\'' -l grammar -r -F -d 'Answer as this GBNF grammar says.'
-complete -c smolctl -n '__smolctl_at \'smolctl model run\'' -l tools -r -F -d 'Offer the tools in this JSON file, and print the calls, a JSON object a line.'
-complete -c smolctl -n '__smolctl_at \'smolctl model run\'' -s x -l extract -d 'Print the first fenced code block alone.'
-complete -c smolctl -n '__smolctl_at \'smolctl model run\'' -l json -d 'Print one JSON object: text, finish reason, tokens, timings.'
+complete -c smolctl -n '__smolctl_at \'smolctl model run\'' -l tools -r -F -d 'Offer the tools in this JSON file (OpenAI\'s format), and print the calls, a JSON object a line; text goes to stderr.'
+complete -c smolctl -n '__smolctl_at \'smolctl model run\'' -l tool-choice -x -a 'auto required' -d 'auto: call tools or not; required: call one; or the name of the one to call.'
+complete -c smolctl -n '__smolctl_at \'smolctl model run\'' -s x -l extract -d 'Print the first fenced code block alone, and stop after it.'
+complete -c smolctl -n '__smolctl_at \'smolctl model run\'' -l json -d 'Print one JSON object: text, finish reason, tokens, timings; on one line in a pipe.'
 complete -c smolctl -n '__smolctl_at \'smolctl model run\'' -l verbose -d 'Print tokens, rates and times, on stderr.'
 complete -c smolctl -n '__smolctl_at \'smolctl model run\'' -l no-stream -d 'Print the answer in one piece, when it is whole.'
 complete -c smolctl -n '__smolctl_at \'smolctl model run\'' -l no-markdown -d 'Show the answer as it is, also on a terminal.'
@@ -298,6 +301,7 @@ complete -c smolctl -n '__smolctl_at \'smolctl model run\'' -l min-p -x -d 'Leav
 complete -c smolctl -n '__smolctl_at \'smolctl model run\'' -l repeat-penalty -x -d 'Above 1: make repetition less likely.'
 complete -c smolctl -n '__smolctl_at \'smolctl model run\'' -l seed -x -d 'The same seed gives the same answer; random by default.'
 complete -c smolctl -n '__smolctl_at \'smolctl model run\'' -s n -l max-tokens -x -d 'End the answer after this many.'
+complete -c smolctl -n '__smolctl_at \'smolctl model run\'' -l stop -x -d 'End the answer before this text; may be given several times.'
 complete -c smolctl -n '__smolctl_at \'smolctl model run\'' -l ctx-size -x -d 'Tokens of context; else the model\'s.'
 complete -c smolctl -n '__smolctl_at \'smolctl model run\'' -l threads -x -d 'CPU threads; else one per core.'
 complete -c smolctl -n '__smolctl_at \'smolctl model run\'' -l parallel -x -d 'Answers side by side, each with a whole context; else 4 share one.'
@@ -506,6 +510,7 @@ complete -c smolctl -n '__smolctl_at \'smolctl logs rm\'' -s y -l yes -d 'Delete
 complete -c smolctl -n '__smolctl_at \'smolctl logs rm\'' -l debug -d 'Show tracebacks, and the log of llama.cpp.'
 complete -c smolctl -n '__smolctl_at \'smolctl logs rm\'' -s h -l help -d 'Show this message and exit.'
 
+complete -c smolctl -n '__smolctl_at \'smolctl completion\' 0' -a 'bash zsh fish powershell'
 complete -c smolctl -n '__smolctl_at \'smolctl completion\'' -l debug -d 'Show tracebacks, and the log of llama.cpp.'
 complete -c smolctl -n '__smolctl_at \'smolctl completion\'' -s h -l help -d 'Show this message and exit.'
 
