@@ -38,7 +38,7 @@ class Verb:
     summary: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Group:
     """A line of the table that has a table of its own.
 
@@ -95,6 +95,7 @@ TOP_VERBS: Mapping[str, Verb | Group] = {
         {"ls": "list", "remove": "rm"},
         default="list",
     ),
+    "completion": Verb("completion", "Print the script that completes commands in a shell."),
     "demo": Verb("demo", "Pull, list and run a small demo model from a registry on loopback."),
     "version": Verb("version", "Print the versions of smolctl and of what it runs on."),
 }
@@ -218,6 +219,7 @@ def _top(
         raise typer.Exit
 
 
+@cache
 def _load_group(group: Group, name: str) -> Command:
     meant = f" Without a command: {group.default}." if group.default is not None else ""
     app = typer.Typer(
