@@ -1,4 +1,4 @@
-"""What runs keep, with real ones: the log beside the short way, sessions, a file that is damaged."""
+"""What runs keep: the log beside the short way, sessions, a file that is damaged."""
 
 from __future__ import annotations
 
