@@ -89,6 +89,8 @@ class Question:
         elif not name.startswith("--"):
             return False
         if name == "--system":
+            if value.startswith("@"):
+                return False  # a file's name
             self.system = value
             return True
         field = _VALUES[name]
@@ -140,8 +142,9 @@ class Note:
         if lines is None or len(lines) != len(cls._FIELDS):
             return None
         note = cls(*lines)
-        holds = note.state == state_of(note.index) and state_of(note.marker) is None
-        return note if holds else None
+        if note.state != state_of(note.index) or state_of(note.marker) is not None:
+            return None
+        return note
 
     def write(self, folder: str, model: str, environment: Mapping[str, str]) -> None:
         """Leave the note in `folder`, for the next one who asks for `model` in `environment`."""

@@ -44,6 +44,7 @@ class Settings:
     a PEM file or a folder of them. `state` is where logs go, and `runtime` where the sockets of
     running workers are. `keep_alive` is for how many seconds an idle worker stays, negative for
     ever, None where nobody says. `host` is a running gateway, as written, and `api_key` its key.
+    `keep_input` is whether what a person types in a chat is kept for the next one.
     """
 
     home: Path
@@ -59,6 +60,7 @@ class Settings:
     keep_alive: float | None = None
     host: str | None = None
     api_key: str | None = field(default=None, repr=False)
+    keep_input: bool = True
 
     @property
     def credential_file(self) -> Path:
@@ -105,6 +107,7 @@ class Settings:
             keep_alive=keep_alive_seconds(keep_alive, "SMOLCTL_KEEP_ALIVE") if keep_alive else None,
             host=value("SMOLCTL_HOST") or None,
             api_key=value("SMOLCTL_API_KEY") or None,
+            keep_input=not _flag("SMOLCTL_NOHISTORY", value("SMOLCTL_NOHISTORY")),
         )
 
 

@@ -35,9 +35,10 @@ LAYERS = {
         "model",
     },
 }
-ONLY_CLI = {"rich", "typer"}
+ONLY_CLI = {"prompt_toolkit", "rich", "typer"}
 LAST_RESORT = {
     "cli/boundary.py",
+    "cli/markdown/view.py",
     "engine/scheduler.py",
     "registry/transfer.py",
     "runner/api/app.py",
