@@ -46,3 +46,8 @@ COLD_WORKER = Goal("cold, run with a new worker", 1.1, "x llama-cli -n 1 -st")
 WARM = Goal("warm run", 1.5, "x curl to llama-server")
 PREFIX = Goal("first token, same system prompt again", 0.1, "x the first time")
 WORKER_MEMORY = Goal("peak memory of the worker", 1.1, "x llama-server's")
+
+VERSION = Goal("smolctl --version", 2, "x python -c pass")
+LISTING = Goal("smolctl model ls", 6, "x python -c pass")
+MANY = Goal("smolctl model ls, 1,000 models", 2, "x smolctl model ls, 10 models")
+REQUEST = Goal("smolctl model run, until its request is sent", 9, "x python -c pass")

@@ -7,6 +7,8 @@ import sys
 
 def main() -> None:
     """Run the command line in `sys.argv` and exit with its code."""
+    if sys.argv[1:] == ["--version"] and _print_version():
+        return
     from smolctl.quick import answer
 
     code = answer(sys.argv[1:])
@@ -25,6 +27,17 @@ def main() -> None:
     from smolctl.cli.boundary import run
 
     sys.exit(run(sys.argv[1:]))
+
+
+def _print_version() -> bool:
+    """Print the version before anything is loaded: scripts ask often. False if it could not be."""
+    from smolctl import __version__
+
+    try:
+        print(f"smolctl {__version__}", flush=True)  # noqa: T201
+    except (AttributeError, OSError):  # closed, or full: the usual way knows what to say
+        return False
+    return sys.stdout is not None
 
 
 if __name__ == "__main__":

@@ -13,10 +13,9 @@ from __future__ import annotations
 
 import os
 import sys
-from zlib import crc32
 
-from smolctl import __version__
 from smolctl.errors import SmolctlError, StorageError
+from smolctl.notes import find_note, leave_note, state_of
 
 TYPE_CHECKING = False  # `typing` itself takes 10 ms
 if TYPE_CHECKING:
@@ -39,7 +38,6 @@ _MAXIMUM_DIGITS = 9
 _WHOLE = frozenset({"max_tokens", "seed", "top_k"})
 _MAXIMUM_LINE = 16 * 1024 * 1024
 _CHUNK = 64 * 1024
-_PRIVATE = 0o077
 _TERMINATED = 143
 _CONTENT = '"delta":{"content":"'
 """What stands before the text in a chunk of a worker's stream; no text can contain it, since
@@ -91,6 +89,8 @@ class Question:
         elif not name.startswith("--"):
             return False
         if name == "--system":
+            if value.startswith("@"):
+                return False  # a file's name
             self.system = value
             return True
         field = _VALUES[name]
@@ -117,62 +117,39 @@ class Question:
 
 
 class Note:
-    """What a name meant when a worker answered for it last, and what a request's head was."""
+    """What a name meant when a worker answered for it last, and what a request's head was.
 
-    def __init__(self, index: str, state: str, socket: str, log: str, head: str) -> None:
+    `marker` is the file that is there while prompts and replies are to be kept, which is not done
+    here.
+    """
+
+    _FIELDS = ("index", "state", "socket", "log", "head", "marker")
+
+    def __init__(
+        self, index: str, state: str, socket: str, log: str, head: str, marker: str
+    ) -> None:
         self.index = index
         self.state = state
         self.socket = socket
         self.log = log
         self.head = head
+        self.marker = marker
 
     @classmethod
     def find(cls, model: str, environment: Mapping[str, str]) -> Note | None:
         """Return the note about `model`, if there is one and it still holds."""
-        from _json import scanstring
-
-        key = _key(model, environment)
-        for folder in _folders(environment):
-            try:
-                status = os.lstat(folder)
-                if status.st_uid != os.getuid() or status.st_mode & _PRIVATE:
-                    continue
-                with open(f"{folder}/{_name(key)}", encoding="ascii") as file:  # noqa: PTH123
-                    lines = [scanstring(line, 1)[0] for line in file]
-                written_key, index, state, socket, log, head = lines
-                if written_key == key and state == state_of(index):
-                    return cls(index, state, socket, log, head)
-            except (OSError, ValueError):
-                continue
-        return None
+        lines = find_note(f"run {model}", environment)
+        if lines is None or len(lines) != len(cls._FIELDS):
+            return None
+        note = cls(*lines)
+        if note.state != state_of(note.index) or state_of(note.marker) is not None:
+            return None
+        return note
 
     def write(self, folder: str, model: str, environment: Mapping[str, str]) -> None:
         """Leave the note in `folder`, for the next one who asks for `model` in `environment`."""
-        from _json import encode_basestring_ascii as quoted
-
-        key = _key(model, environment)
-        lines = (key, self.index, self.state, self.socket, self.log, self.head)
-        path = f"{folder}/{_name(key)}"
-        temporary = f"{path}.{os.getpid()}"
-        try:
-            handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-            with open(handle, "w", encoding="ascii") as file:  # noqa: PTH123
-                file.writelines(f"{quoted(line)}\n" for line in lines)
-            os.replace(temporary, path)  # noqa: PTH105
-        except OSError:
-            pass  # the usual way is open
-
-
-def state_of(index: str) -> str | None:
-    """Return what changes when the cache's index does: a name may mean something else then.
-
-    None where there is no index.
-    """
-    try:
-        status = os.stat(index)  # noqa: PTH116
-    except OSError:
-        return None
-    return f"{status.st_mtime_ns} {status.st_size} {status.st_ino}"
+        lines = [getattr(self, name) for name in self._FIELDS]
+        leave_note(folder, f"run {model}", lines, environment)
 
 
 def answer(arguments: Sequence[str]) -> int | None:
@@ -362,29 +339,3 @@ def _failed(error: SmolctlError) -> int:
 
     Output().error(error.message, error.hint)
     return error.exit_code
-
-
-def _key(model: str, environment: Mapping[str, str]) -> str:
-    """Return all that decides what `model` means and who answers: the name, and our variables."""
-    ours = sorted(
-        f"{name}={value}"
-        for name, value in environment.items()
-        if (name.startswith(("SMOLCTL_", "XDG_")) or name in ("HOME", "TMPDIR"))
-        and name != "SMOLCTL_API_KEY"  # a worker wants none, and the note lies on a disk
-    )
-    return "\n".join((__version__, model, *ours))
-
-
-def _name(key: str) -> str:
-    return f"quick-{crc32(key.encode(errors='surrogateescape')):08x}"
-
-
-def _folders(environment: Mapping[str, str]) -> Iterator[str]:
-    """Yield where `Settings.runtime` may be."""
-    user = os.getuid()
-    for base in (environment.get("XDG_RUNTIME_DIR", ""), f"/run/user/{user}"):
-        if base.startswith("/"):
-            yield f"{base}/smolctl"
-    for base in (environment.get("TMPDIR", ""), "/tmp"):  # noqa: S108 - its owner is checked
-        if base.startswith("/"):
-            yield f"{base}/smolctl-{user}"

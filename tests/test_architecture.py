@@ -12,7 +12,7 @@ from smolctl.errors import EXIT_CODES
 
 PACKAGE = Path(smolctl.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
-FOUNDATION = {"errors", "settings", "huge_pages", "__version__"}
+FOUNDATION = {"errors", "settings", "notes", "huge_pages", "__version__"}
 LAYERS = {
     "model": {"model"},
     "store": {"store", "model"},
@@ -38,6 +38,7 @@ LAYERS = {
 ONLY_CLI = {"prompt_toolkit", "rich", "typer"}
 LAST_RESORT = {
     "cli/boundary.py",
+    "cli/markdown/view.py",
     "engine/scheduler.py",
     "registry/transfer.py",
     "runner/api/app.py",

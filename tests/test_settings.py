@@ -103,9 +103,18 @@ def test_sockets_are_where_the_system_has_them_for_the_user(tmp_path):
         assert runtime(TMPDIR="/long" * 20) == fallback
 
 
-def test_logs_are_with_the_users_state():
-    assert Settings.from_environment({"XDG_STATE_HOME": "/s"}).state == Path("/s/smolctl")
-    assert Settings.from_environment({}).state == platformdirs.user_state_path("smolctl", False)
+@pytest.mark.parametrize("kind", ["data", "config", "state"])
+def test_folders_are_where_platformdirs_would_have_them(kind, monkeypatch):
+    def found(environment):
+        settings = Settings.from_environment(environment)
+        places = {"data": settings.home, "config": settings.configuration.parent}
+        return places.get(kind, settings.state)
+
+    name = f"XDG_{kind.upper()}_HOME"
+    assert found({name: "/s"}) == Path("/s/smolctl")
+    monkeypatch.delenv(name, raising=False)
+    theirs = getattr(platformdirs, f"user_{kind}_path")("smolctl", False)
+    assert found({}) == found({name: "relative"}) == theirs
 
 
 def test_a_gateway_and_its_key():

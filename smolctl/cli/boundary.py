@@ -13,7 +13,7 @@ import traceback
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NoReturn
 
-from smolctl import __version__
+from smolctl.cli.noted_listing import show_noted_listing
 from smolctl.cli.output import Output
 from smolctl.errors import SmolctlError
 
@@ -75,8 +75,7 @@ def _run(arguments: Sequence[str]) -> int:
 
 
 def _invoke(arguments: Sequence[str], output: Output) -> int:
-    if list(arguments) == ["--version"]:  # scripts ask often: answer without loading anything
-        output.line(f"smolctl {__version__}")
+    if show_noted_listing(arguments, output, os.environ):
         return 0
     from typer import Exit
     from typer._click.exceptions import ClickException, NoArgsIsHelpError, UsageError

@@ -14,6 +14,8 @@ from smolctl import quick
 from smolctl.cli.crash import on_abort
 from smolctl.engine.options import EngineOptions
 from smolctl.errors import UsageError
+from smolctl.history.location import HistoryFiles
+from smolctl.notes import state_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -67,7 +69,7 @@ def _with_worker(invocation: Invocation, wanted: Wanted, *, load: bool) -> Itera
     from smolctl.runner.remote_chat import CHAT_PATH, RemoteChat
 
     index = str(invocation.store.index_path)
-    before = quick.state_of(index)
+    before = state_of(index)
     source = find_source(invocation, wanted.model, wanted.pull)
     folder = WorkerFolder.of(invocation.settings)
     folder.check()
@@ -82,7 +84,8 @@ def _with_worker(invocation: Invocation, wanted: Wanted, *, load: bool) -> Itera
     # A flag belongs to this call alone, and a file has no name that an index gives it.
     if before is not None and source.names and not wanted.named and wanted.keep_alive is None:
         head = endpoint.head("POST", CHAT_PATH, headers)
-        note = quick.Note(index, before, str(address.socket), str(address.log), head)
+        marker = HistoryFiles(invocation.settings.state).marker
+        note = quick.Note(index, before, str(address.socket), str(address.log), head, str(marker))
         note.write(str(folder.base), wanted.model, os.environ)
 
 

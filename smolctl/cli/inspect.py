@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from smolctl.cli.invocation import Invocation
-from smolctl.cli.listing import Listed
+from smolctl.cli.listed import Listed
 from smolctl.cli.options import JsonFlag, ModelArgument
 from smolctl.errors import SmolctlError
 from smolctl.model.gguf import ArrayFacts, GGUFHeader, read_file

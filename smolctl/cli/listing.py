@@ -1,17 +1,19 @@
-"""What `ls` and `inspect` say of a model, as JSON and as text."""
+"""What `ls` prints: a table, JSON or IDs, of models as `docker model list --json` shapes them.
+
+Nothing of the cache is needed here: what it says of its models (`cli/listed.py`) is kept as JSON
+between two commands, because scripts and completions list often and models change rarely.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from smolctl.model.units import format_age, format_size, format_time
+from smolctl.model.units import format_age, format_size, parse_time
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-    from smolctl.model.artifact import Artifact
-    from smolctl.store.store import Store, StoredModel
+    from smolctl.cli.output import Output
 
 HEADERS = (
     "MODEL NAME",
@@ -25,66 +27,53 @@ HEADERS = (
 )
 """The columns of `docker model list`."""
 
+SHOWN = "shown"
+"""The names of an entry as the table has them; not part of what `--json` prints."""
+
 _ABSENT = "-"
+_ID_LETTERS = slice(7, 19)
+"""The first 12 digits of `sha256:…`, as Docker prints them."""
 
 
-@dataclass(frozen=True)
-class Listed:
-    """A model with its documents. `problem` says why they could not be read, if they could not."""
+def show_listing(
+    entries: Sequence[Mapping[str, Any]], output: Output, *, as_json: bool, quiet: bool
+) -> None:
+    """Print `entries`, models as `Listed.entry` gives them. With `quiet`, their IDs alone."""
+    if as_json:
+        output.json([{k: v for k, v in entry.items() if k != SHOWN} for entry in entries])
+    elif quiet:
+        for entry in entries:
+            output.line(entry["id"][_ID_LETTERS])
+    else:
+        rows = [row for entry in entries for row in listing_rows(entry)]
+        output.table(HEADERS, sorted(rows, key=by_name))
+        if not rows and output.stdout_is_terminal:
+            output.notice("No models here yet. Pull one: smolctl model pull ai/smollm2")
 
-    model: StoredModel
-    artifact: Artifact | None
-    problem: str | None = None
 
-    def rows(self, store: Store) -> list[tuple[str, ...]]:
-        """Return a row for each name; a model without a tag shows its repository alone."""
-        names = [store.familiar(tag) for tag in self.model.tags]
-        if not names:
-            origins = {store.familiar(name).partition("@")[0] for name in self.model.names}
-            names = [f"{origin}:<none>" for origin in origins] or ["<none>"]
-        return [(name, *self._columns()) for name in names]
-
-    def _columns(self) -> tuple[str, ...]:
-        if self.artifact is None:
-            damaged = f"({self.problem})"
-            return (_ABSENT, _ABSENT, _ABSENT, self.model.id.short, damaged, _ABSENT, _ABSENT)
-        config = self.artifact.config
-        return (
-            config.parameters or _ABSENT,
-            config.quantization or _ABSENT,
-            config.architecture or _ABSENT,
-            self.model.id.short,
-            format_age(config.created) if config.created else _ABSENT,
-            str(config.context_size or _ABSENT),
-            format_size(self.artifact.size),
-        )
-
-    def as_json(self) -> dict[str, Any]:
-        """Return the model as `docker model list --json` shapes it; sizes are in bytes."""
-        value: dict[str, Any] = {
-            "id": str(self.model.id),
-            "tags": [tag.canonical for tag in self.model.tags],
-            "names": [name.canonical for name in self.model.names],
-        }
-        if self.artifact is None:
-            return {**value, "problem": self.problem}
-        config = self.artifact.config
-        return {
-            **value,
-            "created": format_time(config.created) if config.created else None,
-            "size": self.artifact.size,
-            "config": {
-                "format": config.format,
-                "architecture": config.architecture,
-                "parameters": config.parameters,
-                "quantization": config.quantization,
-                "size": config.size,
-                "context_size": config.context_size,
-            },
-        }
+def listing_rows(entry: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    """Return a row of the table for each name of a model."""
+    return [(name, *_columns(entry)) for name in entry[SHOWN]]
 
 
 def by_name(row: Sequence[str]) -> tuple[str, bool, str]:
     """Sort rows by name, a repository's `latest` first, as Docker Model Runner lists."""
     repository, _, tag = row[0].rpartition(":")
     return repository, tag != "latest", tag
+
+
+def _columns(entry: Mapping[str, Any]) -> tuple[str, ...]:
+    short = entry["id"][_ID_LETTERS]
+    if "problem" in entry:
+        return (_ABSENT, _ABSENT, _ABSENT, short, f"({entry['problem']})", _ABSENT, _ABSENT)
+    config = entry["config"]
+    created = parse_time(entry["created"]) if entry["created"] else None
+    return (
+        config["parameters"] or _ABSENT,
+        config["quantization"] or _ABSENT,
+        config["architecture"] or _ABSENT,
+        short,
+        format_age(created) if created else _ABSENT,
+        str(config["context_size"] or _ABSENT),
+        format_size(entry["size"]),
+    )

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from smolctl.cli.invocation import Invocation
-from smolctl.cli.listing import HEADERS, Listed, by_name
+from smolctl.cli.listed import Listed
+from smolctl.cli.listing import show_listing
+from smolctl.cli.noted_listing import listing_state, note_listing
 from smolctl.cli.options import JsonFlag, QuietFlag, local_models
-from smolctl.errors import SmolctlError
 from smolctl.model.reference import ModelId
 
 if TYPE_CHECKING:
@@ -40,19 +41,12 @@ def command(
     store, output = invocation.store, invocation.output
     if model is not None and ModelId.parse(model) is None:
         store.parse(model)  # what is no name at all is a mistake, and not an empty list
+    state = listing_state(invocation.settings.home)
     models = [found for found in store.models() if model is None or _matches(store, found, model)]
-    if quiet and not as_json:
-        for found in models:
-            output.line(found.id.short)
-        return
-    listed = [_listed(store, found) for found in models]
-    if as_json:
-        output.json([entry.as_json() for entry in listed])
-        return
-    rows = [row for entry in listed for row in entry.rows(store)]
-    output.table(HEADERS, sorted(rows, key=by_name))
-    if not rows and output.stdout_is_terminal:
-        output.notice("No models here yet. Pull one: smolctl model pull ai/smollm2")
+    entries = [Listed.read(store, found).entry(store) for found in models]
+    show_listing(entries, output, as_json=as_json, quiet=quiet)
+    if model is None:
+        note_listing(invocation.settings, state, entries)
 
 
 def _matches(store: Store, model: StoredModel, pattern: str) -> bool:
@@ -67,10 +61,3 @@ def _matches(store: Store, model: StoredModel, pattern: str) -> bool:
         return model.id == wanted.digest and any(name.name == wanted.name for name in model.names)
     bare = ":" not in pattern.rpartition("/")[2]
     return any(name == wanted or (bare and name.name == wanted.name) for name in model.names)
-
-
-def _listed(store: Store, model: StoredModel) -> Listed:
-    try:
-        return Listed(model, store.artifact(model))
-    except SmolctlError as error:  # one damaged model must not hide the others
-        return Listed(model, None, error.message)

@@ -34,6 +34,8 @@ def printable(text: str) -> str:
 
 def printable_line(text: str) -> str:
     """Return `text` as `printable` does, on one line."""
+    if text.isascii() and text.isprintable() and " " not in text:
+        return text  # the most of what a long table has
     return " ".join(printable(text).split())
 
 
@@ -54,6 +56,21 @@ class Output:
         """Whether a person reads stderr, so that progress may be drawn there."""
         return _is_terminal(sys.stderr) and os.environ.get("TERM") != "dumb"
 
+    @property
+    def stdout_is_screen(self) -> bool:
+        """Whether a person reads stdout on a terminal that can be drawn on."""
+        return self.stdout_is_terminal and os.environ.get("TERM") not in ("dumb", "unknown")
+
+    @property
+    def colour(self) -> bool:
+        """Whether the person wants colours. Source: no-color.org."""
+        return not os.environ.get("NO_COLOR")
+
+    @property
+    def has_signs(self) -> bool:
+        """Whether stdout can carry signs that ASCII lacks."""
+        return "utf" in (sys.stdout.encoding or "").lower()
+
     def line(self, text: str = "") -> None:
         """Print a line of the answer."""
         self._stdout(f"{printable(text)}\n")
@@ -72,20 +89,32 @@ class Output:
         self._stdout(printable(text) if self.stdout_is_terminal else text)
         self.flush()
 
-    def json(self, value: Any) -> None:
+    def draw(self, text: str) -> None:
+        """Print what was made for the terminal, control codes included, at once.
+
+        Whoever made it has dropped those of the model's with `printable`.
+        """
+        self._stdout(text)
+        self.flush()
+
+    def json(self, value: Any, *, on_one_line: bool = False) -> None:
         """Print `value` as the answer, in JSON, control characters and the like escaped."""
-        text = json.dumps(value, ensure_ascii=False, indent=2)
+        text = json.dumps(value, ensure_ascii=False, indent=None if on_one_line else 2)
         self._stdout(_CONTROL.sub(lambda match: f"\\u{ord(match[0]):04x}", text) + "\n")
 
     def table(self, headers: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """Print a table as Docker does: upper-case headers, left-aligned, no lines."""
         cells = [list(headers), *([printable_line(cell) for cell in row] for row in rows)]
-        widths = [max(_width(row[column]) for row in cells) for column in range(len(headers))]
-        for row in cells:
+        sizes = [[_width(cell) for cell in row] for row in cells]
+        widths = [max(column) for column in zip(*sizes, strict=True)]
+        lines = []
+        for row, taken in zip(cells, sizes, strict=True):
             padded = (
-                cell + " " * (width - _width(cell)) for cell, width in zip(row, widths, strict=True)
+                cell + " " * (width - size)
+                for cell, width, size in zip(row, widths, taken, strict=True)
             )
-            self._stdout("   ".join(padded).rstrip() + "\n")
+            lines.append("   ".join(padded).rstrip() + "\n")
+        self._stdout("".join(lines))
 
     def flush(self) -> None:
         """Hand over what was printed. Raises `StorageError` when it cannot be written."""
@@ -96,9 +125,10 @@ class Output:
         """Tell the person something that is not the answer, on stderr."""
         self._stderr(f"{printable(text)}\n")
 
-    def aside(self, text: str) -> None:
+    def aside(self, text: str, *, dim: bool = False) -> None:
         """Print a piece of what is not the answer (reasoning) on stderr, at once."""
-        self._stderr(printable(text))
+        text = printable(text)
+        self._stderr(f"\x1b[2m{text}\x1b[0m" if dim else text)
 
     def error(self, message: str, hint: str | None = None) -> None:
         """Say what failed, and on a second line what to do."""
@@ -144,6 +174,8 @@ def _is_terminal(stream: Any) -> bool:
 
 def _width(text: str) -> int:
     """Columns that `text` takes: wide letters of East Asia two, combining marks none."""
+    if text.isascii():
+        return len(text)
     return sum(
         0 if unicodedata.combining(letter) else 1 + (unicodedata.east_asian_width(letter) in "WF")
         for letter in text

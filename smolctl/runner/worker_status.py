@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from smolctl import __version__
 from smolctl.engine.options import EngineOptions
-from smolctl.model.memory import CONTEXT_STEP
 from smolctl.runner.connection import Endpoint
 
 if TYPE_CHECKING:
@@ -134,6 +133,8 @@ class Expectation:
 def _comparable(name: str, value: Any) -> Any:
     """Return what two values of an option are compared by: llama.cpp rounds contexts up."""
     if name == "context_size" and isinstance(value, int):
+        from smolctl.model.memory import CONTEXT_STEP  # most calls name no context
+
         return -(-value // CONTEXT_STEP) * CONTEXT_STEP
     return value
 

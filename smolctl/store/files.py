@@ -11,7 +11,6 @@ from smolctl.errors import IntegrityError, NotRunnable
 from smolctl.model.document import MAXIMUM_SIZE
 from smolctl.model.layer import Packing, Role, role_by_name
 from smolctl.store.storage import storage_errors
-from smolctl.store.unpack import unpack
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -82,6 +81,8 @@ def _files(store: Store, layer: Layer, diff_id: str | None, role: Role) -> Itera
     if layer.packing is Packing.RAW:
         yield store.blobs.path(layer.descriptor.digest)
         return
+    from smolctl.store.unpack import unpack  # tarfile and gzip, which few models need
+
     folder = unpack(store.blobs, layer, diff_id)
     for path in sorted(folder.rglob("*")):
         inside = PurePosixPath(path.relative_to(folder))

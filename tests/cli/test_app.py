@@ -11,16 +11,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from smolctl.cli import boundary
-from smolctl.cli.app import ALIASES, MODEL_VERBS, TOP_VERBS, application
+from smolctl.cli.app import ALIASES, TOP_VERBS, application, verbs_below
 from smolctl.errors import EXIT_CODES
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-VERBS = {
-    **{("model", name): verb for name, verb in MODEL_VERBS.items()},
-    **{(name,): verb for name, verb in TOP_VERBS.items()},
-}
+VERBS = dict(verbs_below(TOP_VERBS))
 
 
 @pytest.fixture(autouse=True)
@@ -105,6 +102,10 @@ def test_an_alias_does_what_its_verb_does(
         (["model", "inspct", "x"], "smolctl model inspect"),
         (["model", "shwo", "x"], "smolctl model show"),
         (["dmeo"], "smolctl demo"),
+        (["logs", "sttaus"], "smolctl logs status"),
+        (["logs", "remvoe"], "smolctl logs remove"),
+        (["model", "sessions", "shwo"], "smolctl model sessions show"),
+        (["sessions"], "smolctl model sessions"),
     ],
     ids=lambda part: " ".join(part) if isinstance(part, list) else "",
 )

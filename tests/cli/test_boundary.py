@@ -145,15 +145,6 @@ def test_what_was_printed_before_a_failure_is_kept(
     assert capsys.readouterr().out == "part of the answer\n"
 
 
-def test_the_version_is_answered_without_typer(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setitem(sys.modules, "typer", None)
-
-    assert boundary.run(["--version"]) == 0
-    assert capsys.readouterr().out.startswith("smolctl ")
-
-
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_that_python_drops_is_raised_all_the_same(
     monkeypatch: pytest.MonkeyPatch, number: signal.Signals, code: int

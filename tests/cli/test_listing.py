@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from smolctl.cli.listing import HEADERS, Listed, by_name
+from smolctl.cli.listed import Listed
+from smolctl.cli.listing import HEADERS, by_name, listing_rows
 from smolctl.model.artifact import Artifact
 from smolctl.model.descriptor import Descriptor
 from smolctl.model.manifest import Manifest
@@ -31,7 +32,7 @@ def listed(*names: str, model: Packed | None = None) -> Listed:
 
 
 def test_there_is_a_cell_for_each_column() -> None:
-    (row,) = listed("ai/small").rows(STORE)
+    (row,) = listing_rows(listed("ai/small").entry(STORE))
 
     assert len(row) == len(HEADERS)
     cells = dict(zip(HEADERS, row, strict=True))
@@ -45,7 +46,7 @@ def test_there_is_a_cell_for_each_column() -> None:
 
 def test_latest_comes_first_then_the_tags_by_name() -> None:
     one, other = listed("b/b:1", "a/a:z", "h.io/b:1"), listed("a/a:latest", "a/a:b", "h.io/a:1")
-    rows = sorted([*one.rows(STORE), *other.rows(STORE)], key=by_name)
+    rows = sorted([*listing_rows(one.entry(STORE)), *listing_rows(other.entry(STORE))], key=by_name)
 
     names = [row[0] for row in rows]
     assert names == ["a/a:latest", "a/a:b", "a/a:z", "b/b:1", "h.io/a:1", "h.io/b:1"]
@@ -60,7 +61,7 @@ def test_latest_comes_first_then_the_tags_by_name() -> None:
     ],
 )
 def test_a_model_without_a_tag_has_a_row(names: tuple[str, ...], shown: str) -> None:
-    (row,) = listed(*names).rows(STORE)
+    (row,) = listing_rows(listed(*names).entry(STORE))
 
     assert row[0] == shown
 
@@ -68,7 +69,9 @@ def test_a_model_without_a_tag_has_a_row(names: tuple[str, ...], shown: str) -> 
 def test_names_are_those_of_the_caches_registry() -> None:
     store = Store(Path("/nowhere"), default_registry="registry.example.com")
 
-    names = [row[0] for row in listed("registry.example.com/a/b", "ai/small").rows(store)]
+    entry = listed("registry.example.com/a/b", "ai/small").entry(store)
+
+    names = [row[0] for row in listing_rows(entry)]
 
     assert names == ["a/b:latest", "docker.io/ai/small:latest"]
 
@@ -76,7 +79,7 @@ def test_names_are_those_of_the_caches_registry() -> None:
 def test_what_the_config_does_not_say_is_a_dash() -> None:
     bare = pack(config={"parameters": "", "quantization": None, "architecture": ""})
 
-    (row,) = listed("ai/small", model=bare).rows(STORE)
+    (row,) = listing_rows(listed("ai/small", model=bare).entry(STORE))
 
     assert row[1:4] == ("-", "-", "-")
 
@@ -85,7 +88,7 @@ def test_a_damaged_model_has_a_row_that_says_so() -> None:
     whole = listed("ai/small")
     damaged = Listed(whole.model, None, "the cache is damaged")
 
-    (row,) = damaged.rows(STORE)
+    (row,) = listing_rows(damaged.entry(STORE))
 
     assert len(row) == len(HEADERS)
     assert row[0] == "ai/small:latest"

@@ -558,7 +558,7 @@ def test_a_command_that_needs_no_network_and_no_model_imports_nothing_heavy(
 
     assert done.returncode == 0
     imported = {text.rpartition("|")[2].strip() for text in done.stderr.decode().splitlines()}
-    assert "smolctl.cli.boundary" in imported  # the list is one
+    assert "smolctl" in imported  # the list is one
     assert imported & HEAVY == set()
 
 
