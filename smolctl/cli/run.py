@@ -28,7 +28,6 @@ from smolctl.cli.options import (
     PullFlag,
     PullPolicy,
     RetriesFlag,
-    local_models,
 )
 from smolctl.cli.prompt import wants_chat
 from smolctl.cli.prompt_sources import PromptSources, text_or_file
@@ -92,7 +91,6 @@ def command(
         typer.Argument(
             metavar="MODEL",
             help="A name, a model ID, or a path: ./model.gguf",
-            autocompletion=local_models,
         ),
     ],
     prompt: Annotated[
@@ -234,10 +232,13 @@ def command(
         question = OneShot(asked, form, flags, system, sampling)
     record = open_record(invocation, model, session=session, latest=continue_)
     wanted = Wanted(model, pull, options, named, stay, local)
+    if chat:
+        from smolctl.cli.chat.start import chat_on_terminal
+
+        chat_on_terminal(
+            invocation, wanted, sampling, system, record, verbose=verbose, markdown=not no_markdown
+        )
+        return
     with open_chat(invocation, wanted, load=question is None or chunk) as found:
         if question is not None:
             question.answer(invocation.output, found, record)
-        elif chat:
-            from smolctl.cli.chat.chat import Chat
-
-            Chat(invocation.output, found, sampling, system).run()
