@@ -31,6 +31,31 @@ _TEMPORARY_LETTERS = 60
 _LINUX_FOLDERS = {"data": ".local/share", "config": ".config", "state": ".local/state"}
 _CA_BUNDLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
 
+ENVIRONMENT: dict[str, str] = {
+    "SMOLCTL_HOME": "where the models are; by default your platform's data folder",
+    "SMOLCTL_OFFLINE": "`1` keeps every command off the network",
+    "SMOLCTL_DEFAULT_REGISTRY": "the registry of names without one, instead of Docker Hub",
+    "SMOLCTL_KEEP_ALIVE": "how long an idle model stays loaded: `5m`, `0`, `-1` for ever",
+    "SMOLCTL_HOST": "a running `smolctl serve` that `run` is to ask: `127.0.0.1:12434`, or a URL",
+    "SMOLCTL_API_KEY": "the key that `serve` wants, and that `run` sends with `SMOLCTL_HOST`",
+    "DOCKER_CONFIG": "the folder of Docker's `config.json`, whose credentials are used",
+    "REGISTRY_AUTH_FILE": "podman's file with credentials, in place of Docker's",
+    "DOCKER_USERNAME, DOCKER_PASSWORD": (
+        "an account for Docker Hub alone; goes before what is stored"
+    ),
+    "SMOLCTL_CONFIG": (
+        "the configuration file; by default `config.toml` in your platform's folder"
+    ),
+    "HTTP_PROXY, HTTPS_PROXY, ALL_PROXY, NO_PROXY": (
+        "as usual, in either case; loopback is never proxied"
+    ),
+    "REQUESTS_CA_BUNDLE": (
+        "certificates to trust instead of the system's (also `CURL_CA_BUNDLE`, `SSL_CERT_FILE`)"
+    ),
+    "NO_COLOR": "no colours",
+}
+"""What each variable does, `code` in it as in Markdown; the manual shows it, and the README."""
+
 
 @dataclass(frozen=True)
 class Settings:

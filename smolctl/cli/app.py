@@ -38,7 +38,7 @@ class Verb:
     summary: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Group:
     """A line of the table that has a table of its own.
 
@@ -67,6 +67,7 @@ SESSION_VERBS: Mapping[str, Verb] = {
 }
 MODEL_VERBS: Mapping[str, Verb | Group] = {
     "run": Verb("run", "Run a model: answer a prompt, or chat on a terminal."),
+    "batch": Verb("batch", "Answer many prompts with one model, several at once."),
     "pull": Verb("pull", "Bring a model from its registry to this machine."),
     "ps": Verb("ps", "List the models that are loaded, and until when."),
     "unload": Verb("unload", "Have models leave the memory (also: stop)."),
@@ -94,6 +95,7 @@ TOP_VERBS: Mapping[str, Verb | Group] = {
         {"ls": "list", "remove": "rm"},
         default="list",
     ),
+    "completion": Verb("completion", "Print the script that completes commands in a shell."),
     "demo": Verb("demo", "Pull, list and run a small demo model from a registry on loopback."),
     "version": Verb("version", "Print the versions of smolctl and of what it runs on."),
 }
@@ -217,6 +219,7 @@ def _top(
         raise typer.Exit
 
 
+@cache
 def _load_group(group: Group, name: str) -> Command:
     meant = f" Without a command: {group.default}." if group.default is not None else ""
     app = typer.Typer(

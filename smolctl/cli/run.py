@@ -28,7 +28,6 @@ from smolctl.cli.options import (
     PullFlag,
     PullPolicy,
     RetriesFlag,
-    local_models,
 )
 from smolctl.cli.prompt import wants_chat
 from smolctl.cli.prompt_sources import PromptSources, text_or_file
@@ -92,7 +91,6 @@ def command(
         typer.Argument(
             metavar="MODEL",
             help="A name, a model ID, or a path: ./model.gguf",
-            autocompletion=local_models,
         ),
     ],
     prompt: Annotated[

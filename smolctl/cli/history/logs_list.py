@@ -6,11 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from smolctl.cli.history.completion import conversation_names
 from smolctl.cli.history.model_names import names_of
 from smolctl.cli.history.transcript import entry_json, print_entries
 from smolctl.cli.invocation import Invocation
-from smolctl.cli.options import JsonFlag, local_models
+from smolctl.cli.options import JsonFlag
 from smolctl.errors import ModelNotFound, UsageError
 from smolctl.history.location import HistoryFiles
 
@@ -48,7 +47,6 @@ def command(
             "-m",
             metavar="MODEL",
             help="Only of this model.",
-            autocompletion=local_models,
         ),
     ] = None,
     session: Annotated[
@@ -57,7 +55,6 @@ def command(
             "--session",
             metavar="NAME",
             help="Only of this conversation, by name or number.",
-            autocompletion=conversation_names,
         ),
     ] = None,
     continue_: Annotated[

@@ -6,7 +6,6 @@ from typing import Annotated
 
 import typer
 
-from smolctl.cli.history.completion import conversation_names
 from smolctl.cli.history.deletion import YesFlag, confirmed
 from smolctl.cli.invocation import Invocation
 from smolctl.errors import UsageError
@@ -25,7 +24,6 @@ def command(
         typer.Argument(
             metavar="[NAME]...",
             help="Names, or numbers of conversations without one.",
-            autocompletion=conversation_names,
         ),
     ] = None,
     all_: Annotated[bool, typer.Option("--all", help="Delete all conversations.")] = False,

@@ -6,7 +6,6 @@ from typing import Annotated
 
 import typer
 
-from smolctl.cli.history.completion import conversation_names
 from smolctl.cli.history.transcript import conversation_json, print_conversation
 from smolctl.cli.invocation import Invocation
 from smolctl.cli.options import JsonFlag
@@ -25,7 +24,6 @@ def command(
         typer.Argument(
             metavar="NAME",
             help="A name, or the number of a conversation without one.",
-            autocompletion=conversation_names,
         ),
     ],
     as_json: JsonFlag = False,
