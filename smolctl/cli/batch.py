@@ -16,6 +16,8 @@ from smolctl.cli.engine_options import (
     CtxSizeFlag,
     FlashAttnFlag,
     GpuLayersFlag,
+    KeepAliveFlag,
+    LocalFlag,
     ParallelFlag,
     ThreadsFlag,
     engine_options,
@@ -30,7 +32,6 @@ from smolctl.cli.options import (
     PullFlag,
     PullPolicy,
     RetriesFlag,
-    local_models,
 )
 from smolctl.cli.prompt_sources import text_or_file
 from smolctl.cli.reply_flags import ReplyFlags, ReplyFormat
@@ -88,7 +89,6 @@ def command(
         typer.Argument(
             metavar="MODEL",
             help="A name, a model ID, or a path: ./model.gguf",
-            autocompletion=local_models,
         ),
     ],
     rows: Annotated[
@@ -148,18 +148,8 @@ def command(
     flash_attn: FlashAttnFlag = None,
     cache_type_k: CacheTypeKFlag = None,
     cache_type_v: CacheTypeVFlag = None,
-    keep_alive: Annotated[
-        str | None,
-        typer.Option(
-            "--keep-alive",
-            metavar="DURATION",
-            help="How long the idle model stays loaded: 5m, 0, -1 for ever (also:"
-            " SMOLCTL_KEEP_ALIVE).",
-        ),
-    ] = None,
-    local: Annotated[
-        bool, typer.Option("--local", help="Load it in this process, and leave nothing running.")
-    ] = False,
+    keep_alive: KeepAliveFlag = None,
+    local: LocalFlag = False,
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", help="No progress, and no summary at the end.")
     ] = False,
