@@ -75,7 +75,7 @@ EXAMPLES = (
     ),
     (
         "The texts alone",
-        "smolctl model batch ai/smollm2 --lines - < questions.txt | jq -r .text",
+        "smolctl model batch ai/smollm2 --lines questions.txt | jq -r .text",
     ),
 )
 
