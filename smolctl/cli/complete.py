@@ -43,6 +43,17 @@ def complete(arguments: Sequence[str]) -> int:
     return 0
 
 
+def local_models(prefix: str) -> list[str]:
+    """Return the names that begin with `prefix`, for the chat; none where something is wrong."""
+    from smolctl.settings import Settings
+
+    try:
+        settings = Settings.from_environment(os.environ)
+        return [name for name, _ in _models(settings, prefix)]
+    except (SmolctlError, OSError):
+        return []
+
+
 def _models(settings: Settings, prefix: str) -> Iterator[tuple[str, str]]:
     """Yield what may stand for a model that is here, with its ID.
 

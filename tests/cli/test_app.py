@@ -51,6 +51,7 @@ def test_the_examples_parse(path: tuple[str, ...]) -> None:
 
 def commands(line: str) -> list[list[str]]:
     """The commands of a line, those in `$(…)` too, each as its words."""
+    line = re.sub(r" >+ \S+$", "", line)
     inner = re.findall(r"\$\((.*?)\)", line)
     lexer = shlex.shlex(re.sub(r"\$\(.*?\)", "", line), posix=True, punctuation_chars="|")
     lexer.whitespace_split = True

@@ -8,7 +8,7 @@ from prompt_toolkit.completion import Completer, Completion, PathCompleter
 from prompt_toolkit.document import Document
 
 from smolctl.cli.chat.commands import SETTING_NAMES, Completes
-from smolctl.cli.options import local_models
+from smolctl.cli.complete import local_models
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
