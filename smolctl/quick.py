@@ -39,6 +39,7 @@ _WHOLE = frozenset({"max_tokens", "seed", "top_k"})
 _MAXIMUM_LINE = 16 * 1024 * 1024
 _CHUNK = 64 * 1024
 _TERMINATED = 143
+_CLOSED_PIPE = 141
 _CONTENT = '"delta":{"content":"'
 """What stands before the text in a chunk of a worker's stream; no text can contain it, since
 quotes in it are escaped."""
@@ -289,8 +290,10 @@ def _print(stream: _Stream, note: Note, *, whole: bool) -> int:
             # Also when it was interrupted: what came is part of the answer, and ends as a line.
             _write("".join(kept) + ("" if ended else "\n"))
     except BrokenPipeError:
-        return _closed_pipe()
+        _drop_stdout()
+        return _CLOSED_PIPE
     except OSError as error:
+        _drop_stdout()
         return _failed(StorageError(f"cannot write the answer: {error.strerror}"))
     return 0 if stream.done else _failed(_reason(stream, note))
 
@@ -326,12 +329,11 @@ def _print_reasoning(line: str) -> None:
     sys.stderr.flush()
 
 
-def _closed_pipe() -> int:
-    """Point stdout at nothing, so that Python's own flush at exit finds no closed pipe."""
+def _drop_stdout() -> None:
+    """Point stdout at nothing, so that Python's own flush at exit does not fail as well."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 1)
     os.close(nowhere)
-    return 141
 
 
 def _failed(error: SmolctlError) -> int:

@@ -43,6 +43,7 @@ LAST_RESORT = {
     "engine/scheduler.py",
     "registry/transfer.py",
     "runner/api/app.py",
+    "runner/batch/batch.py",
     "runner/gateway/threads.py",
 }
 """Where everything may be caught: at the border of the program, at that of a thread, whose errors

@@ -67,6 +67,7 @@ SESSION_VERBS: Mapping[str, Verb] = {
 }
 MODEL_VERBS: Mapping[str, Verb | Group] = {
     "run": Verb("run", "Run a model: answer a prompt, or chat on a terminal."),
+    "batch": Verb("batch", "Answer many prompts with one model, several at once."),
     "pull": Verb("pull", "Bring a model from its registry to this machine."),
     "ps": Verb("ps", "List the models that are loaded, and until when."),
     "unload": Verb("unload", "Have models leave the memory (also: stop)."),

@@ -88,7 +88,7 @@ class _Kept(Record):
         self.name = name
         self._output = output
         self._files = files
-        self._model = model
+        self._model = model if found is None else found.model
         self._conversation = found
         self._log = log
         self._chosen = chosen
@@ -98,6 +98,8 @@ class _Kept(Record):
     def keep(self, messages: Sequence[Message], exchange: Exchange | None = None) -> None:
         """Write what changed, as one transaction."""
         self._log = self._log and self._files.log_is_on  # it may be turned off in a chat
+        if exchange is not None:
+            self._model = exchange.model
         exchange = exchange if self._log else None
         begun = self._conversation is not None
         if self._chosen:
@@ -119,11 +121,10 @@ class _Kept(Record):
         from smolctl.history.database import writing
 
         before = written = self._conversation
-        model = self._model if exchange is None else exchange.model
         with writing(self._files) as connection:
             if not self._deleted:
                 written = conversations.write(
-                    connection, before, name=self.name, model=model, messages=messages
+                    connection, before, name=self.name, model=self._model, messages=messages
                 )
             if exchange is not None:
                 log.append(connection, exchange, None if written is None else written.id)

@@ -50,14 +50,23 @@ def writing(files: HistoryFiles) -> Iterator[sqlite3.Connection]:
 
 @contextmanager
 def erasing(files: HistoryFiles) -> Iterator[sqlite3.Connection]:
-    """Do as `writing` does, and have nothing stay in the files of what the block deletes."""
+    """Do as `writing` does, and have nothing stay in the files of what the block deletes.
+
+    Raises `StorageError` as well when another program reads the file all the time, so that what
+    was deleted is still in its log of changes.
+    """
     with _opened(files.database) as connection:
         with _transaction(connection):
             yield connection
         # What was deleted is overwritten with zeros already, but the file of the last changes
         # has older pages still; and the room goes back to the disk.
         connection.execute("VACUUM")
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        busy, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        if busy:
+            raise StorageError(
+                f"it is deleted, but still in {files.database}-wal: another program reads that",
+                hint="Run it again when that program has ended.",
+            )
 
 
 @contextmanager

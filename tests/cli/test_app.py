@@ -23,6 +23,7 @@ VERBS = dict(verbs_below(TOP_VERBS))
 @pytest.fixture(autouse=True)
 def _own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SMOLCTL_HOME", str(tmp_path / "models"))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
 
 
 @pytest.mark.parametrize("path", VERBS, ids=" ".join)
@@ -155,3 +156,17 @@ def test_the_usage_says_what_is_required_and_what_may_repeat(
     boundary.run(["model", verb, "--help"])
 
     assert capsys.readouterr().out.splitlines()[0] == f"Usage: smolctl model {usage}"
+
+
+def test_a_group_with_a_default_verb_means_it_where_none_is_named(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert boundary.run(["logs", "list", "--json"]) == 0
+    listed = capsys.readouterr().out
+    for line in (["logs", "--json"], ["logs", "--debug", "--json"], ["logs", "ls", "--json"]):
+        assert boundary.run(line) == 0
+        assert capsys.readouterr().out == listed
+    for line in (["logs", "--help"], ["logs", "-h"]):
+        assert boundary.run(line) == 0
+        assert "Commands:" in capsys.readouterr().out
+    assert boundary.run(["model", "sessions"]) == 2  # it has none

@@ -111,8 +111,11 @@ def test_a_session_is_kept_without_the_log_and_goes_on(
     record.keep((SYSTEM,))  # nothing was answered yet
     assert not files.database.exists()
     say(record, "a", model="ai/m:latest")
+    assert kept(files, "trip").model == "ai/m:latest"
     again = open_record(invocation, "m", session="trip", latest=False)
     assert again.messages == turn("a")
+    again.keep(again.messages)
+    assert kept(files, "trip").model == "ai/m:latest"  # nobody else answered
     messages = say(again, "b")
     last = open_record(invocation, "m", session=None, latest=True)
     assert (last.messages, last.name) == (messages, "trip")

@@ -213,26 +213,40 @@ def test_a_full_disk_loses_only_what_did_not_fit(tmp_path: Path) -> None:
 @pytest.mark.parametrize("how", ["all", "old", "one"])
 def test_what_was_deleted_is_in_no_file_any_more(files: HistoryFiles, how: str) -> None:
     keep(files, "stays", "named")
-    keep(files, SECRET)
-    with (
-        closing(sqlite3.connect(files.database)) as reader,  # a chat that is open, say
-        writing(files) as connection,
-    ):
-        reader.execute("SELECT 1 FROM exchange").fetchall()
-        log.append(connection, Exchange("m", f"{SECRET} again" * 2000, ""), None)
-    assert found_in(files, SECRET)
-    with erasing(files) as connection:
-        if how == "all":
-            log.delete_all(connection)
-        elif how == "old":
-            connection.execute("UPDATE exchange SET created = '2020' WHERE prompt <> 'stays'")
-            log.delete_before(connection, datetime(2021, 1, 1, tzinfo=timezone.utc))
-        else:
-            for number in (2, 3):
-                log.delete_entry(connection, number)
-    assert not found_in(files, SECRET)
+    with closing(sqlite3.connect(files.database)) as other:  # who has it open, as sqlite3 does
+        other.execute("SELECT 1 FROM exchange").fetchall()
+        keep(files, SECRET)
+        with writing(files) as connection:
+            log.append(connection, Exchange("m", f"{SECRET} again" * 2000, ""), None)
+        assert found_in(files, SECRET)
+        with erasing(files) as connection:
+            if how == "all":
+                log.delete_all(connection)
+            elif how == "old":
+                connection.execute("UPDATE exchange SET created = '2020' WHERE prompt <> 'stays'")
+                log.delete_before(connection, datetime(2021, 1, 1, tzinfo=timezone.utc))
+            else:
+                for number in (2, 3):
+                    log.delete_entry(connection, number)
+        assert not found_in(files, SECRET)
     assert files.database.stat().st_size < 50_000
     assert prompts(files) == ([] if how == "all" else ["stays"])
+
+
+def test_who_reads_just_then_keeps_what_was_deleted_and_that_is_said(
+    files: HistoryFiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "_BUSY_SECONDS", 0)
+    keep(files, SECRET)
+    with closing(sqlite3.connect(files.database, isolation_level=None)) as other:
+        other.execute("BEGIN")
+        other.execute("SELECT 1 FROM exchange").fetchall()
+        with pytest.raises(StorageError, match="another program"), erasing(files) as connection:
+            log.delete_all(connection)
+    assert prompts(files) == []
+    with erasing(files):
+        pass
+    assert not found_in(files, SECRET)
 
 
 def found_in(files: HistoryFiles, text: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 from smolctl.cli.chat.answering import show_answer
@@ -74,7 +75,12 @@ class Chat:
 
     def run(self) -> None:
         """Talk until the person leaves."""
-        self._welcome()
+        # A reader of keys shows them itself; between its prompts nothing else is to take them.
+        with nullcontext() if self._reader.lines else typing_hidden(lines=False):
+            self._welcome()
+            self._converse()
+
+    def _converse(self) -> None:
         while not self.leaving:
             try:
                 text = self._reader.read(self._prompt)

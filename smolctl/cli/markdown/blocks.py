@@ -19,10 +19,10 @@ from smolctl.cli.markdown.inline import is_settled
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-LONG = 400
+LONG = 160
 """Letters of a paragraph that are shown for good as soon as nothing can change them any more."""
 
-_HOPELESS = 8 * LONG
+_HOPELESS = 20 * LONG
 """Letters after which a paragraph's beginning stays as it is, whatever its open marks become."""
 
 _DEEPEST = 12

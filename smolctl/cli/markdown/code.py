@@ -83,9 +83,11 @@ class Highlighter:
             at = text.rfind(opening)
             if at < 0 or closing in text[at + len(opening) :]:
                 continue
-            kinds = (kind for start, kind, value in tokens if start <= at < start + len(value))
-            around = next(kinds, _token("Text"))
-            if around not in _token("Comment") and around not in _token("String"):
+            covering = (each for each in tokens if each[0] <= at < each[0] + len(each[2]))
+            around = next(covering, (-1, _token("Text"), ""))
+            begins = around[0] == at and around[1] not in _token("Comment").Single
+            inside = around[1] in _token("Comment") or around[1] in _token("String")
+            if begins or not inside:
                 return at, closing
         return 0, ""
 
@@ -106,7 +108,8 @@ def _lexer(language: str) -> Any:
 
 def _knows(lexer: Any, opening: str, closing: str) -> bool:
     """Whether a comment of this kind is one to the lexer."""
-    text = f"{opening} a\n b {closing}"
+    begin = "<?php " if lexer.name == "PHP" else ""
+    text = f"{begin}{opening} a\n b {closing}"
     kinds = [kind for _, kind, value in lexer.get_tokens_unprocessed(text) if value.strip()]
     return all(kind in _token("Comment") for kind in kinds)
 

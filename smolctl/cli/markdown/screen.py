@@ -80,6 +80,14 @@ class Screen:
             self._hidden = False
             self._output.draw(_SHOW)
 
+    def leave(self) -> None:
+        """Leave what is not finished as it is, with the cursor below it; it is painted anew."""
+        below = "\r\n" * len(self._rows)
+        self._rows = []
+        if self._hidden:
+            self._hidden = False
+            self._output.draw(below + _SHOW)
+
     def _encoded(self, line: Line, width: int) -> Iterator[_Row]:
         rows = _chopped(line, width) if line.whole else [line.spans]
         for number, spans in enumerate(rows, 1):

@@ -18,15 +18,15 @@ BOLD, DIM, ITALIC, UNDERLINE, STRIKE = 1, 2, 3, 4, 9
 RED, GREEN, MAGENTA, CYAN = 31, 32, 35, 36
 """The four of the eight colours that can be read on white and on black."""
 
-# A wide letter may stand at either end of a row, but what closes a phrase does not begin one.
-_WORDS = re.compile(
-    r"[ \t]+"
-    "|[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60"
-    "\uffe0-\uffe6\U00020000-\U0003fffd]"
-    "[\u3001\u3002\uff0c\uff0e\uff1a\uff1b\uff1f\uff01\uff09\u300d\u300f\u3011\u300b]*"
-    "|[^ \t\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f"
-    "\uff00-\uff60\uffe0-\uffe6\U00020000-\U0003fffd]+"
+_WIDE = (
+    "\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f"
+    "\uff00-\uff60\uffe0-\uffe6\U00020000-\U0003fffd"
 )
+_OPENING = "\uff08\u300c\u300e\u3010\u300a"
+_CLOSING = "\u3001\u3002\uff0c\uff0e\uff1a\uff1b\uff1f\uff01\uff09\u300d\u300f\u3011\u300b"
+
+# A row may end after any wide letter, but what opens or closes a phrase stays with it.
+_WORDS = re.compile(rf"[ \t]+|[{_OPENING}]*[{_WIDE}][{_CLOSING}]*|[^ \t{_WIDE}]+")
 
 
 class Span(NamedTuple):

@@ -5,10 +5,11 @@ from __future__ import annotations
 import time
 from concurrent.futures import Future
 from itertools import groupby
-from threading import Condition, Thread
+from threading import Condition, Lock, Thread
 from typing import TYPE_CHECKING
 
 from smolctl.cli.markdown.echo import Echo
+from smolctl.cli.markdown.suspension import Suspension
 from smolctl.cli.reasoning import ReasoningPrinter
 
 if TYPE_CHECKING:
@@ -72,6 +73,8 @@ class _Painter:
     def __init__(self, output: Output) -> None:
         self._output = output
         self._echo = Echo()
+        self._suspension = Suspension(self._leave, self._echo.off)
+        self._painting = Lock()
         self._changed = Condition()
         self._pieces: list[tuple[str, str]] = []
         self._ending = False
@@ -85,6 +88,7 @@ class _Painter:
         """Hand over more. Raises what the painting failed with, if it did."""
         if self._done.done():
             self._done.result()
+        self._suspension.watch()
         with self._changed:
             self._pieces.append((kind, text))
             self._changed.notify()
@@ -98,9 +102,16 @@ class _Painter:
             self._done.result()
         finally:
             # Also when it was interrupted once more, or the painting failed.
+            self._suspension.restore()
             self._echo.restore()
             if self._screen is not None:
                 self._screen.close()
+
+    def _leave(self) -> None:
+        with self._painting:
+            self._echo.restore()
+            if self._screen is not None:
+                self._screen.leave()
 
     def _run(self) -> None:
         try:
@@ -124,13 +135,13 @@ class _Painter:
                 self._changed.wait_for(lambda: self._pieces or self._ending)
                 pieces, self._pieces = self._pieces, []
                 ending = self._ending
-            if pieces:
-                self._echo.off()
             began = time.thread_time()
-            painting.show(pieces)
-            if ending:
-                painting.end()
-                return
+            with self._painting:
+                if pieces:
+                    self._echo.off()
+                painting.show(pieces)
+                if ending:
+                    painting.end()
             pause = min(_LONGEST_SECONDS, _SHARE * (time.thread_time() - began))
             with self._changed:
                 self._changed.wait_for(lambda: self._ending, timeout=max(_INTERVAL_SECONDS, pause))

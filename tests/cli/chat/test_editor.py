@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from prompt_toolkit.buffer import Buffer
     from prompt_toolkit.input import PipeInput
 
 ENTER, ESCAPE, UP = "\r", "\x1b", "\x1b[A"
@@ -110,9 +111,15 @@ def test_the_persons_own_editor_changes_the_message(
     program.write_text('#!/bin/sh\nprintf "more\\nlines\\n" >> "$1"\n')
     program.chmod(program.stat().st_mode | stat.S_IXUSR)
     monkeypatch.setenv("VISUAL", str(program))
-    # The keys wait while the editor runs, as they do on a terminal.
-    keys.send_text(f"begun {EDIT}{ENTER}")
-    assert editor(keys).read("> ") == "begun more\nlines"
+    reader = editor(keys)
+
+    def send_when_edited(buffer: Buffer) -> None:
+        if buffer.text.endswith("lines"):
+            keys.send_text(ENTER)
+
+    reader._session.default_buffer.on_text_changed += send_when_edited
+    keys.send_text(f"begun {EDIT}")
+    assert reader.read("> ") == "begun more\nlines"
 
 
 def test_a_sigterm_ends_the_prompt_before_it_is_raised(keys: PipeInput) -> None:
@@ -162,7 +169,8 @@ class TestCompletion:
         assert len(self.offered(f"/load {tmp_path}/")) == 2
 
     def test_models(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("smolctl.cli.chat.completion.local_models", lambda text: [f"{text}:x"])
+        offered = lambda _, text: [(f"{text}:x", "")]  # noqa: E731
+        monkeypatch.setattr("smolctl.cli.chat.completion.names_of", offered)
         assert self.offered("/model ai/smollm2") == ["/model ai/smollm2:x"]
 
 
