@@ -38,6 +38,7 @@ ENVIRONMENT: dict[str, str] = {
     "SMOLCTL_KEEP_ALIVE": "how long an idle model stays loaded: `5m`, `0`, `-1` for ever",
     "SMOLCTL_HOST": "a running `smolctl serve` that `run` is to ask: `127.0.0.1:12434`, or a URL",
     "SMOLCTL_API_KEY": "the key that `serve` wants, and that `run` sends with `SMOLCTL_HOST`",
+    "SMOLCTL_NOHISTORY": "`1` keeps nothing of what is typed in a chat",
     "DOCKER_CONFIG": "the folder of Docker's `config.json`, whose credentials are used",
     "REGISTRY_AUTH_FILE": "podman's file with credentials, in place of Docker's",
     "DOCKER_USERNAME, DOCKER_PASSWORD": (
