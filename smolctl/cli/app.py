@@ -46,6 +46,7 @@ MODEL_VERBS: Mapping[str, Verb] = {
     "logs": Verb("logs", "Show the log of a model's process."),
     "status": Verb("status", "Show what runs, and where things are."),
     "ls": Verb("ls", "List the models that are here (also: list)."),
+    "variants": Verb("variants", "List the variants of a model that its registry has."),
     "inspect": Verb("inspect", "Show everything about a model (also: show)."),
     "rm": Verb("rm", "Remove a name; the model goes with its last name."),
     "tag": Verb("tag", "Give a model another name."),
