@@ -120,10 +120,11 @@ def _variant(served: Served, tags: list[str], blobs: Blobs) -> Variant:
         model = read_model(served, blobs, whole_header=False)
     except SmolctlError as error:
         return replace(known, problem=error.message)
-    return _described(known, model)
+    return described(known, model)
 
 
-def _described(known: Variant, model: RemoteModel) -> Variant:
+def described(known: Variant, model: RemoteModel) -> Variant:
+    """Return `known` with what `model` says of itself."""
     artifact, header = model.artifact, model.header
     config = artifact.config
     return replace(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from smolctl.model.memory import largest_context, memory_needed
@@ -14,6 +14,11 @@ if TYPE_CHECKING:
 
 COMFORTABLE_TOKENS = 4096
 """A context cut to less than this is no reason to choose a model."""
+
+TABLE_CACHE_TYPES = ("f16", "q8_0", "q4_0")
+"""Types of the KV cache that a table of memory has a column for."""
+
+_TABLE_CONTEXTS = tuple(2**power for power in range(11, 21))
 
 
 @dataclass(frozen=True)
@@ -54,3 +59,25 @@ def memory_need(
         needed = memory_needed(header, weights_bytes, shape).total
     enough = min(asked or COMFORTABLE_TOKENS, COMFORTABLE_TOKENS, full or COMFORTABLE_TOKENS)
     return Need(length, needed, needed <= usable, needed <= usable and length >= enough)
+
+
+def memory_table(
+    header: GGUFHeader, weights_bytes: int, options: EngineOptions, full_context: int | None
+) -> dict[int, dict[str, int]]:
+    """Return the bytes that a model takes, by tokens of context and by type of its KV cache.
+
+    The contexts are powers of two from 2,048 on and `full_context`, or the header's; none when
+    nobody says how long it is.
+    """
+    full = full_context or header.context_length
+    if not full:
+        return {}
+    lengths = [length for length in _TABLE_CONTEXTS if length < full] if header.is_causal else []
+    table: dict[int, dict[str, int]] = {}
+    for length in [*lengths, full]:
+        table[length] = {}
+        for name in TABLE_CACHE_TYPES:
+            cached = replace(options, cache_type_k=name, cache_type_v=name)
+            shape = context_shape(cached, length)
+            table[length][name] = memory_needed(header, weights_bytes, shape).total
+    return table
