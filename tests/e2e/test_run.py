@@ -156,7 +156,7 @@ def test_a_chat_answers_keeps_what_was_said_and_leaves(smolctl: Smolctl, gguf: s
         dialogue=[
             (rb"> ", b"What is the capital of Italy?\n"),
             (rb"Rome\.\r\n", b"/nonsense\n"),
-            (rb"No such command: /nonsense", b"/clear\nWhat is 2 + 3?\n"),
+            (rb"no such command: /nonsense", b"/clear\nWhat is 2 + 3?\n"),
             (rb"2 \+ 3 = 5\.\r\n", b"/bye\n"),
         ],
     )  # fmt: skip
