@@ -18,7 +18,6 @@ from smolctl.cli.options import (
     OfflineFlag,
     PlainHttpFlag,
     RetriesFlag,
-    local_models,
 )
 from smolctl.engine.options import EngineOptions
 from smolctl.errors import ModelNotFound
@@ -74,11 +73,7 @@ def command(
     ctx: typer.Context,
     model: Annotated[
         str,
-        typer.Argument(
-            metavar="MODEL",
-            help="A name; its tag does not matter.",
-            autocompletion=local_models,
-        ),
+        typer.Argument(metavar="MODEL", help="A name; its tag does not matter."),
     ],
     ctx_size: Annotated[
         int | None,
