@@ -10,13 +10,17 @@ __smolctl_command() {
             options='--version --debug -h --help'
             ;;
         'smolctl model')
-            commands='run pull ps unload logs sessions status ls inspect rm tag bench resolve'
+            commands='run batch pull ps unload logs sessions status ls inspect rm tag bench resolve'
             aliases='stop=unload list=ls show=inspect'
             options='-h --help'
             ;;
         'smolctl model run')
             options='--system --prompt-file -f --file --chunk --session -c --continue --schema --schema-multi --format --grammar --tools --tool-choice -x --extract --json --verbose --no-stream --no-markdown --temperature --top-k --top-p --min-p --repeat-penalty --seed -n --max-tokens --stop --ctx-size --threads --parallel --gpu-layers --flash-attn --cache-type-k --cache-type-v --keep-alive -d --detach --local --pull --plain-http --ca-file --max-connections --retries --offline --debug -h --help'
             valued='--system --prompt-file -f --file --session --schema --schema-multi --format --grammar --tools --tool-choice --temperature --top-k --top-p --min-p --repeat-penalty --seed -n --max-tokens --stop --ctx-size --threads --parallel --gpu-layers --flash-attn --cache-type-k --cache-type-v --keep-alive --pull --ca-file --max-connections --retries'
+            ;;
+        'smolctl model batch')
+            options='-o --output --overwrite --lines --template --jobs --system --chunk --schema --schema-multi --format --grammar --temperature --top-k --top-p --min-p --repeat-penalty --seed -n --max-tokens --stop --ctx-size --threads --parallel --gpu-layers --flash-attn --cache-type-k --cache-type-v --keep-alive --local -q --quiet --pull --plain-http --ca-file --max-connections --retries --offline --debug -h --help'
+            valued='-o --output --template --jobs --system --schema --schema-multi --format --grammar --temperature --top-k --top-p --min-p --repeat-penalty --seed -n --max-tokens --stop --ctx-size --threads --parallel --gpu-layers --flash-attn --cache-type-k --cache-type-v --keep-alive --pull --ca-file --max-connections --retries'
             ;;
         'smolctl model pull')
             options='-q --quiet --json --plain-http --ca-file --max-connections --retries --offline --debug -h --help'
@@ -122,6 +126,7 @@ __smolctl_command() {
 __smolctl_value() {
     case $1 in
         'smolctl model run 0' | \
+        'smolctl model batch 0' | \
         'smolctl model pull '[0-9]* | \
         'smolctl model logs 0' | \
         'smolctl model ls 0' | \
@@ -134,7 +139,8 @@ __smolctl_value() {
         *' --model')
             kind=models
             ;;
-        *' --system')
+        *' --system' | \
+        *' --template')
             kind=text_or_file
             ;;
         *' --prompt-file' | \
@@ -145,6 +151,9 @@ __smolctl_value() {
         *' --grammar' | \
         *' --tools' | \
         *' --ca-file' | \
+        'smolctl model batch 1' | \
+        *' -o' | \
+        *' --output' | \
         *' --api-key-file' | \
         *' --home')
             kind=files

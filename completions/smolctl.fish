@@ -35,6 +35,36 @@ function __smolctl_takes_value
         'smolctl model run --ca-file' \
         'smolctl model run --max-connections' \
         'smolctl model run --retries' \
+        'smolctl model batch -o' \
+        'smolctl model batch --output' \
+        'smolctl model batch --template' \
+        'smolctl model batch --jobs' \
+        'smolctl model batch --system' \
+        'smolctl model batch --schema' \
+        'smolctl model batch --schema-multi' \
+        'smolctl model batch --format' \
+        'smolctl model batch --grammar' \
+        'smolctl model batch --temperature' \
+        'smolctl model batch --top-k' \
+        'smolctl model batch --top-p' \
+        'smolctl model batch --min-p' \
+        'smolctl model batch --repeat-penalty' \
+        'smolctl model batch --seed' \
+        'smolctl model batch -n' \
+        'smolctl model batch --max-tokens' \
+        'smolctl model batch --stop' \
+        'smolctl model batch --ctx-size' \
+        'smolctl model batch --threads' \
+        'smolctl model batch --parallel' \
+        'smolctl model batch --gpu-layers' \
+        'smolctl model batch --flash-attn' \
+        'smolctl model batch --cache-type-k' \
+        'smolctl model batch --cache-type-v' \
+        'smolctl model batch --keep-alive' \
+        'smolctl model batch --pull' \
+        'smolctl model batch --ca-file' \
+        'smolctl model batch --max-connections' \
+        'smolctl model batch --retries' \
         'smolctl model pull --ca-file' \
         'smolctl model pull --max-connections' \
         'smolctl model pull --retries' \
@@ -113,6 +143,8 @@ function __smolctl_below
             echo 'smolctl version'
         case 'smolctl model run'
             echo 'smolctl model run'
+        case 'smolctl model batch'
+            echo 'smolctl model batch'
         case 'smolctl model pull'
             echo 'smolctl model pull'
         case 'smolctl model ps'
@@ -258,6 +290,7 @@ complete -c smolctl -n '__smolctl_at \'smolctl\'' -l debug -d 'Show tracebacks, 
 complete -c smolctl -n '__smolctl_at \'smolctl\'' -s h -l help -d 'Show this message and exit.'
 
 complete -c smolctl -n '__smolctl_at \'smolctl model\' 0' -a run -d 'Run a model: answer a prompt, or chat on a terminal.'
+complete -c smolctl -n '__smolctl_at \'smolctl model\' 0' -a batch -d 'Answer many prompts with one model, several at once.'
 complete -c smolctl -n '__smolctl_at \'smolctl model\' 0' -a pull -d 'Bring a model from its registry to this machine.'
 complete -c smolctl -n '__smolctl_at \'smolctl model\' 0' -a ps -d 'List the models that are loaded, and until when.'
 complete -c smolctl -n '__smolctl_at \'smolctl model\' 0' -a unload -d 'Have models leave the memory (also: stop).'
@@ -270,9 +303,9 @@ complete -c smolctl -n '__smolctl_at \'smolctl model\' 0' -a rm -d 'Remove a nam
 complete -c smolctl -n '__smolctl_at \'smolctl model\' 0' -a tag -d 'Give a model another name.'
 complete -c smolctl -n '__smolctl_at \'smolctl model\' 0' -a bench -d 'Measure how fast a model is on this machine.'
 complete -c smolctl -n '__smolctl_at \'smolctl model\' 0' -a resolve -d 'Print the path of a model\'s GGUF file, for other tools.'
-complete -c smolctl -n '__smolctl_at \'smolctl model\' 0; and __smolctl_none_of run pull ps unload logs sessions status ls inspect rm tag bench resolve' -a stop -d 'Have models leave the memory (also: stop).'
-complete -c smolctl -n '__smolctl_at \'smolctl model\' 0; and __smolctl_none_of run pull ps unload logs sessions status ls inspect rm tag bench resolve' -a list -d 'List the models that are here (also: list).'
-complete -c smolctl -n '__smolctl_at \'smolctl model\' 0; and __smolctl_none_of run pull ps unload logs sessions status ls inspect rm tag bench resolve' -a show -d 'Show everything about a model (also: show).'
+complete -c smolctl -n '__smolctl_at \'smolctl model\' 0; and __smolctl_none_of run batch pull ps unload logs sessions status ls inspect rm tag bench resolve' -a stop -d 'Have models leave the memory (also: stop).'
+complete -c smolctl -n '__smolctl_at \'smolctl model\' 0; and __smolctl_none_of run batch pull ps unload logs sessions status ls inspect rm tag bench resolve' -a list -d 'List the models that are here (also: list).'
+complete -c smolctl -n '__smolctl_at \'smolctl model\' 0; and __smolctl_none_of run batch pull ps unload logs sessions status ls inspect rm tag bench resolve' -a show -d 'Show everything about a model (also: show).'
 complete -c smolctl -n '__smolctl_at \'smolctl model\'' -s h -l help -d 'Show this message and exit.'
 
 complete -c smolctl -n '__smolctl_at \'smolctl model run\' 0' -a '(__smolctl_names models)'
@@ -320,6 +353,47 @@ complete -c smolctl -n '__smolctl_at \'smolctl model run\'' -l retries -x -d 'Ho
 complete -c smolctl -n '__smolctl_at \'smolctl model run\'' -l offline -d 'Keep off the network (also: SMOLCTL_OFFLINE=1).'
 complete -c smolctl -n '__smolctl_at \'smolctl model run\'' -l debug -d 'Show tracebacks, and the log of llama.cpp.'
 complete -c smolctl -n '__smolctl_at \'smolctl model run\'' -s h -l help -d 'Show this message and exit.'
+
+complete -c smolctl -n '__smolctl_at \'smolctl model batch\' 0' -a '(__smolctl_names models)'
+complete -c smolctl -n '__smolctl_at \'smolctl model batch\' 0; and __smolctl_is_path' -F
+complete -c smolctl -n '__smolctl_at \'smolctl model batch\' 1' -F
+complete -c smolctl -n '__smolctl_at \'smolctl model batch\'' -s o -l output -r -F -d 'Where the results go; `-`: standard output.'
+complete -c smolctl -n '__smolctl_at \'smolctl model batch\'' -l overwrite -d 'Begin OUT anew; else finished rows are kept.'
+complete -c smolctl -n '__smolctl_at \'smolctl model batch\'' -l lines -d 'Each line of IN is a prompt; empty ones are none.'
+complete -c smolctl -n '__smolctl_at \'smolctl model batch\'' -l template -x -a '(__smolctl_files_after_at)' -d 'The prompt, with fields of the row: \'Translate {text}:\'; @FILE reads it from a file.'
+complete -c smolctl -n '__smolctl_at \'smolctl model batch\'' -l jobs -x -d 'Rows at once; else as many as the model answers side by side.'
+complete -c smolctl -n '__smolctl_at \'smolctl model batch\'' -l system -x -a '(__smolctl_files_after_at)' -d 'The system prompt; @FILE reads it from a file, and @@ begins one with an @.'
+complete -c smolctl -n '__smolctl_at \'smolctl model batch\'' -l chunk -d 'Work on text that is longer than the context piece by piece, and on the answers like that again, until one answer is left.'
+complete -c smolctl -n '__smolctl_at \'smolctl model batch\'' -l schema -r -F -d 'Answer in JSON that follows a schema: \'name, age int, tags[], bio: one line\', JSON, or a file with one of them. Types are int, float, bool and str; the model is told the fields, and what is said of them after a colon.'
+complete -c smolctl -n '__smolctl_at \'smolctl model batch\'' -l schema-multi -r -F -d 'The same for many records: {"items": [...]}.'
+complete -c smolctl -n '__smolctl_at \'smolctl model batch\'' -l format -x -a 'text json' -d 'json: answer in JSON, an object of any form.'
+complete -c smolctl -n '__smolctl_at \'smolctl model batch\'' -l grammar -r -F -d 'Answer as this GBNF grammar says.'
+complete -c smolctl -n '__smolctl_at \'smolctl model batch\'' -l temperature -x -d 'How freely to choose; 0 always takes the likeliest token.'
+complete -c smolctl -n '__smolctl_at \'smolctl model batch\'' -l top-k -x -d 'Choose among this many tokens; 0 among all.'
+complete -c smolctl -n '__smolctl_at \'smolctl model batch\'' -l top-p -x -d 'Choose among the likeliest that sum up to this.'
+complete -c smolctl -n '__smolctl_at \'smolctl model batch\'' -l min-p -x -d 'Leave out tokens below this share of the best.'
+complete -c smolctl -n '__smolctl_at \'smolctl model batch\'' -l repeat-penalty -x -d 'Above 1: make repetition less likely.'
+complete -c smolctl -n '__smolctl_at \'smolctl model batch\'' -l seed -x -d 'The same seed gives the same answer; random by default.'
+complete -c smolctl -n '__smolctl_at \'smolctl model batch\'' -s n -l max-tokens -x -d 'End the answer after this many.'
+complete -c smolctl -n '__smolctl_at \'smolctl model batch\'' -l stop -x -d 'End the answer before this text; may be given several times.'
+complete -c smolctl -n '__smolctl_at \'smolctl model batch\'' -l ctx-size -x -d 'Tokens of context; else the model\'s.'
+complete -c smolctl -n '__smolctl_at \'smolctl model batch\'' -l threads -x -d 'CPU threads; else one per core.'
+complete -c smolctl -n '__smolctl_at \'smolctl model batch\'' -l parallel -x -d 'Answers side by side, each with a whole context; else 4 share one.'
+complete -c smolctl -n '__smolctl_at \'smolctl model batch\'' -l gpu-layers -x -a 'auto' -d 'Layers on the GPU; auto: what fits.'
+complete -c smolctl -n '__smolctl_at \'smolctl model batch\'' -l flash-attn -x -a 'auto on off' -d 'Flash attention; on by default.'
+complete -c smolctl -n '__smolctl_at \'smolctl model batch\'' -l cache-type-k -x -a 'f32 f16 bf16 q8_0 q5_1 q5_0 q4_1 q4_0' -d 'Keys in the KV cache: f32, f16, bf16, q8_0, q5_1, q5_0, q4_1, q4_0.'
+complete -c smolctl -n '__smolctl_at \'smolctl model batch\'' -l cache-type-v -x -a 'f32 f16 bf16 q8_0 q5_1 q5_0 q4_1 q4_0' -d 'Values in the KV cache; types as above.'
+complete -c smolctl -n '__smolctl_at \'smolctl model batch\'' -l keep-alive -x -d 'How long the idle model stays loaded: 5m, 0, -1 for ever (also: SMOLCTL_KEEP_ALIVE).'
+complete -c smolctl -n '__smolctl_at \'smolctl model batch\'' -l local -d 'Load it in this process, and leave nothing running.'
+complete -c smolctl -n '__smolctl_at \'smolctl model batch\'' -s q -l quiet -d 'No progress, and no summary at the end.'
+complete -c smolctl -n '__smolctl_at \'smolctl model batch\'' -l pull -x -a 'missing always newer never' -d 'When to ask the registry: if the model is missing, always, if there is a newer one (the registry may be out of reach), never.'
+complete -c smolctl -n '__smolctl_at \'smolctl model batch\'' -l plain-http -d 'Speak HTTP to the registry; loopback ones need no flag.'
+complete -c smolctl -n '__smolctl_at \'smolctl model batch\'' -l ca-file -r -F -d 'Trust the certificates in this PEM file too, for the registry.'
+complete -c smolctl -n '__smolctl_at \'smolctl model batch\'' -l max-connections -x -d 'Connections to fetch over at once; 8 unless config.toml says otherwise.'
+complete -c smolctl -n '__smolctl_at \'smolctl model batch\'' -l retries -x -d 'How often to try again in a row when the network fails; 7 unless config.toml says otherwise.'
+complete -c smolctl -n '__smolctl_at \'smolctl model batch\'' -l offline -d 'Keep off the network (also: SMOLCTL_OFFLINE=1).'
+complete -c smolctl -n '__smolctl_at \'smolctl model batch\'' -l debug -d 'Show tracebacks, and the log of llama.cpp.'
+complete -c smolctl -n '__smolctl_at \'smolctl model batch\'' -s h -l help -d 'Show this message and exit.'
 
 complete -c smolctl -n '__smolctl_after \'smolctl model pull\' 0' -a '(__smolctl_names models)'
 complete -c smolctl -n '__smolctl_after \'smolctl model pull\' 0; and __smolctl_is_path' -F

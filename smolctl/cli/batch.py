@@ -30,7 +30,6 @@ from smolctl.cli.options import (
     PullFlag,
     PullPolicy,
     RetriesFlag,
-    local_models,
 )
 from smolctl.cli.prompt_sources import text_or_file
 from smolctl.cli.reply_flags import ReplyFlags, ReplyFormat
@@ -88,7 +87,6 @@ def command(
         typer.Argument(
             metavar="MODEL",
             help="A name, a model ID, or a path: ./model.gguf",
-            autocompletion=local_models,
         ),
     ],
     rows: Annotated[

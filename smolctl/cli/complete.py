@@ -29,18 +29,24 @@ _HEX = frozenset("0123456789abcdef")
 
 def complete(arguments: Sequence[str]) -> int:
     """Print the names of the kind in `arguments` that begin as it says; the exit code is 0."""
-    from smolctl.settings import Settings
-
     kind, prefix, *_ = (*arguments, "", "")
     try:
-        settings = Settings.from_environment(os.environ)
-        if kind in _KINDS:
-            lines = [f"{name}\t{note}\n" for name, note in _KINDS[kind](settings, prefix)]
-            sys.stdout.write("".join(lines))
-            sys.stdout.flush()
-    except (SmolctlError, OSError):
+        sys.stdout.write("".join(f"{name}\t{note}\n" for name, note in names_of(kind, prefix)))
+        sys.stdout.flush()
+    except OSError:
         pass
     return 0
+
+
+def names_of(kind: str, prefix: str) -> list[tuple[str, str]]:
+    """Return the names of that kind (`models`, say) that begin with `prefix`, each with a note."""
+    from smolctl.settings import Settings
+
+    try:
+        settings = Settings.from_environment(os.environ)
+        return list(_KINDS[kind](settings, prefix)) if kind in _KINDS else []
+    except (SmolctlError, OSError):
+        return []
 
 
 def _models(settings: Settings, prefix: str) -> Iterator[tuple[str, str]]:

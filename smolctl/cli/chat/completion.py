@@ -8,7 +8,7 @@ from prompt_toolkit.completion import Completer, Completion, PathCompleter
 from prompt_toolkit.document import Document
 
 from smolctl.cli.chat.commands import SETTING_NAMES, Completes
-from smolctl.cli.options import local_models
+from smolctl.cli.complete import names_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -42,7 +42,8 @@ class ChatCompleter(Completer):
         if kind is Completes.SETTING and " " not in argument:
             yield from _beginning_with(argument.replace("-", "_"), SETTING_NAMES, " ")
         elif kind is Completes.MODEL and " " not in argument:
-            yield from _beginning_with(argument, local_models(argument), "")
+            names = [name for name, _ in names_of("models", argument)]
+            yield from _beginning_with(argument, names, "")
         elif kind is Completes.FILE:
             yield from self._paths.get_completions(Document(argument), complete_event)
 
