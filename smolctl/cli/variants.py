@@ -61,7 +61,7 @@ _MAXIMUM_LIMIT = 10_000
 
 
 @dataclass(frozen=True)
-class _Row:
+class VariantRow:
     """A variant, what it takes here, and whether it is here: `up to date`, `here`, `older`."""
 
     variant: Variant
@@ -107,8 +107,8 @@ def command(
     network = NetworkFlags(plain_http, ca_file, max_connections, retries)
     invocation = Invocation.of(ctx, offline=offline, network=network)
     store, output = invocation.store, invocation.output
-    repository = _repository(store, model)
-    variants = _read(invocation, repository, limit, quiet=quiet)
+    repository = repository_of(store, model)
+    variants = read_repository(invocation, repository, limit, quiet=quiet)
     if quiet:
         for variant in variants.found:
             if variant.digest is not None:
@@ -116,25 +116,25 @@ def command(
     else:
         options = worker_options(EngineOptions(context_size=ctx_size), parallel=False)
         usable = usable_memory()
-        rows = [_row(store, repository, each, options, usable) for each in variants.found]
+        rows = [variant_row(store, repository, each, options, usable) for each in variants.found]
         best = recommended(rows)
         if as_json:
-            output.json([_as_json(row, is_best=row is best) for row in rows])
+            output.json([variant_json(row, is_best=row is best) for row in rows])
         else:
-            output.table(HEADERS, [_cells(row, is_best=row is best) for row in rows])
+            output.table(HEADERS, [variant_cells(row, is_best=row is best) for row in rows])
             _say_problems(output, rows)
             _recommend(output, store, repository, best, usable)
     if variants.more:
         output.notice(f"{repository.name} has more tags than these {limit}: --limit shows more.")
 
 
-def recommended(rows: Sequence[_Row]) -> _Row | None:
+def recommended(rows: Sequence[VariantRow]) -> VariantRow | None:
     """Return the row with the most bytes of weights of those that fit with a useful context."""
     fitting = [row for row in rows if row.need is not None and row.need.comfortable]
     return max(fitting, key=lambda row: row.variant.weights_bytes, default=None)
 
 
-def _repository(store: Store, name: str) -> Reference:
+def repository_of(store: Store, name: str) -> Reference:
     """Return what `name` is a model of. Raises `ModelNotFound` for an ID of no name here."""
     found = store.find(name) if ModelId.parse(name) is not None else None
     if found is None:
@@ -146,7 +146,10 @@ def _repository(store: Store, name: str) -> Reference:
     return found.names[0]
 
 
-def _read(invocation: Invocation, repository: Reference, limit: int, *, quiet: bool) -> Variants:
+def read_repository(
+    invocation: Invocation, repository: Reference, limit: int, *, quiet: bool
+) -> Variants:
+    """Return the variants of `repository`, with progress on a terminal unless `quiet`."""
     registries = invocation.registries
     with (
         _progress(invocation.output, quiet=quiet) as (tell, notice),
@@ -191,13 +194,14 @@ def _progress(
         yield tell, notice
 
 
-def _row(
+def variant_row(
     store: Store, repository: Reference, variant: Variant, options: EngineOptions, usable: int
-) -> _Row:
+) -> VariantRow:
+    """Return what `variant` takes here with `options`, and whether it is here."""
     need = None
     if variant.header is not None:
         need = memory_need(variant.header, variant.weights_bytes, options, usable, variant.context)
-    return _Row(variant, need, _here(store, repository, variant))
+    return VariantRow(variant, need, _here(store, repository, variant))
 
 
 def _here(store: Store, repository: Reference, variant: Variant) -> str | None:
@@ -213,7 +217,8 @@ def _here(store: Store, repository: Reference, variant: Variant) -> str | None:
     return "here" if any(model.id == variant.digest for model in store.models()) else None
 
 
-def _cells(row: _Row, *, is_best: bool) -> tuple[str, ...]:
+def variant_cells(row: VariantRow, *, is_best: bool) -> tuple[str, ...]:
+    """Return the cells of a row, under `HEADERS`."""
     variant, need = row.variant, row.need
     fits = _ABSENT if need is None else "yes" if need.fits else "no"
     return (
@@ -229,7 +234,7 @@ def _cells(row: _Row, *, is_best: bool) -> tuple[str, ...]:
     )
 
 
-def _say_problems(output: Output, rows: Sequence[_Row]) -> None:
+def _say_problems(output: Output, rows: Sequence[VariantRow]) -> None:
     """Say why cells are empty, each reason once."""
     reasons: dict[str, list[str]] = {}
     for row in rows:
@@ -240,7 +245,7 @@ def _say_problems(output: Output, rows: Sequence[_Row]) -> None:
 
 
 def _recommend(
-    output: Output, store: Store, repository: Reference, best: _Row | None, usable: int
+    output: Output, store: Store, repository: Reference, best: VariantRow | None, usable: int
 ) -> None:
     can = f"{format_size(usable)} of memory can be had here"
     if best is None or best.need is None:
@@ -251,7 +256,8 @@ def _recommend(
     output.notice(f"Recommended: {name}, {context}; {can}.")
 
 
-def _as_json(row: _Row, *, is_best: bool) -> dict[str, Any]:
+def variant_json(row: VariantRow, *, is_best: bool) -> dict[str, Any]:
+    """Return a row in JSON: sizes in bytes, digests in full."""
     variant, need = row.variant, row.need
     value: dict[str, Any] = {
         "tags": list(variant.tags),
