@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from smolctl.model.gguf_header import ArrayFacts, GGUFHeader
+from smolctl.model.units import format_count
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -160,6 +161,8 @@ def _said(artifact: Artifact, header: GGUFHeader | None) -> Iterator[tuple[str, 
     }.items():
         yield from _text(key, header.metadata.get(name), "GGUF")
     yield from _text("architecture", header.architecture, "GGUF")
+    if header.parameters and (header.split_count or 1) == 1:
+        yield from _text("parameters", format_count(header.parameters), "GGUF")
     yield from _text("quantization", header.quantization, "GGUF")
     yield from _text("context_size", header.context_length, "GGUF")
     if header.chat_template:

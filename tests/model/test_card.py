@@ -89,6 +89,7 @@ def test_capabilities_are_facts() -> None:
 def test_the_header_says_the_rest() -> None:
     made = card()
     assert made.title == Fact("Tiny", "GGUF")
+    assert made.facts["parameters"] == Fact("6.21K", "GGUF")
     assert made.facts["context_size"] == Fact("1024", "GGUF")
     assert card(header=False).title == Fact("team/tiny:v1", "name")
 
