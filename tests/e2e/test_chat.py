@@ -39,7 +39,7 @@ def screen(drawn: bytes, rows: int = 200) -> list[str]:
 def test_a_whole_chat(smolctl: Smolctl, gguf: str, endless: str, tmp_path: Path) -> None:
     saved = tmp_path / "chat.json"
     code, drawn = smolctl.on_a_terminal(
-        "model", "run", gguf, "--temperature", "0",
+        "model", "run", gguf, "--temperature", "0", "--no-markdown",
         dialogue=[
             (PROMPT, b"What is the capital" + ALT_ENTER + b"of Italy?" + ENTER),
             (rb"Rome\.\r\n.*" + PROMPT, b"/retry" + ENTER),
@@ -94,7 +94,10 @@ def test_a_sigterm_leaves_the_terminal_as_it_was(smolctl: Smolctl, gguf: str, en
     at_the_prompt = [(PROMPT, signal.SIGTERM)]
     assert smolctl.on_a_terminal("model", "run", gguf, dialogue=at_the_prompt)[0] == 143
     answering = [(PROMPT, b"hello" + ENTER), (ANSWERING, signal.SIGTERM)]
-    assert smolctl.on_a_terminal("model", "run", endless, dialogue=answering)[0] == 143
+    assert (
+        smolctl.on_a_terminal("model", "run", endless, "--no-markdown", dialogue=answering)[0]
+        == 143
+    )
 
 
 def test_a_model_in_this_process_makes_room_for_another(

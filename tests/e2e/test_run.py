@@ -151,6 +151,7 @@ def test_a_model_that_is_still_loading_can_be_interrupted(
 
 
 def test_a_chat_answers_keeps_what_was_said_and_leaves(smolctl: Smolctl, gguf: str) -> None:
+    smolctl.environment["TERM"] = "dumb"  # what draws is in test_chat.py
     code, drawn = smolctl.on_a_terminal(
         "model", "run", gguf, "--temperature", "0",
         dialogue=[
@@ -169,6 +170,7 @@ def test_a_chat_answers_keeps_what_was_said_and_leaves(smolctl: Smolctl, gguf: s
 def test_in_a_chat_ctrl_c_stops_the_answer_alone(
     smolctl: Smolctl, endless: str, way: tuple[str, ...]
 ) -> None:
+    smolctl.environment["TERM"] = "dumb"  # what draws is in test_chat.py
     code, drawn = smolctl.on_a_terminal(
         "model", "run", endless, "--temperature", "2", *way,
         dialogue=[

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import threading
 from typing import TYPE_CHECKING, Protocol
@@ -15,8 +14,6 @@ if TYPE_CHECKING:
     from smolctl.cli.chat.commands import Command
     from smolctl.cli.chat.input_history import InputHistory
     from smolctl.cli.output import Output
-
-_DUMB = frozenset({"", "dumb", "unknown"})
 
 
 class LineReader(Protocol):
@@ -51,27 +48,22 @@ class PlainReader:
         return text
 
 
-def is_dumb() -> bool:
-    """Whether the terminal can do nothing but print lines."""
-    return os.environ.get("TERM", "") in _DUMB
-
-
 def line_reader(
     output: Output, commands: Sequence[Command], history: InputHistory | None
 ) -> LineReader:
     """Return the editor, which offers `commands`; on a dumb terminal, what reads plain lines."""
-    if is_dumb():
+    if not output.stdout_is_screen:
         return PlainReader()
     from smolctl.cli.chat.editor import Editor
 
     return Editor(output, commands, history)
 
 
-def prepare() -> None:
+def prepare(output: Output) -> None:
     """Begin to import the editor, which takes a while, beside whatever is waited for next."""
-    if not is_dumb():
+    if output.stdout_is_screen:
         threading.Thread(target=_import_editor, daemon=True).start()
 
 
 def _import_editor() -> None:
-    import smolctl.cli.chat.editor  # noqa: F401
+    import prompt_toolkit.shortcuts  # noqa: F401 - what takes the time

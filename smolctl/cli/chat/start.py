@@ -27,7 +27,7 @@ def chat_on_terminal(
 
     A `system` prompt that is given takes the place of the record's.
     """
-    prepare()
+    prepare(invocation.output)
     from smolctl.cli.chat.chat import Chat
     from smolctl.cli.chat.commands import COMMANDS
     from smolctl.cli.chat.dialogue import Dialogue

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 LONG = 160
 """Letters of a paragraph that are shown for good as soon as nothing can change them any more."""
 
-_HOPELESS = 20 * LONG
+_HOPELESS = 8 * LONG
 """Letters after which a paragraph's beginning stays as it is, whatever its open marks become."""
 
 _DEEPEST = 12
@@ -106,6 +106,9 @@ class _Paragraph:
 
     pieces: bool = False
     """Whether its last line came in pieces."""
+
+    enough: int = LONG
+    """How long it is when it is worth a look whether some of it can be told of."""
 
 
 @dataclass
@@ -354,12 +357,14 @@ class Blocks:
 
     def _extend(self, leaf: _Paragraph, joint: str, text: str = "") -> int:
         """Add to a paragraph, and return where that begins; tell of what can no longer change."""
-        enough = len(leaf.source) >= LONG
-        if enough and (len(leaf.source) >= _HOPELESS or is_settled(leaf.source)):
-            path = tuple(self._stack)
-            first = not leaf.begun
-            self._layout.text(path, leaf.source, 0, first=first, last=False, ended=True)
-            leaf.source, leaf.begun = "", True
+        if len(leaf.source) >= leaf.enough:
+            if len(leaf.source) >= _HOPELESS or is_settled(leaf.source):
+                path = tuple(self._stack)
+                first = not leaf.begun
+                self._layout.text(path, leaf.source, 0, first=first, last=False, ended=True)
+                leaf.source, leaf.begun, leaf.enough = "", True, LONG
+            else:
+                leaf.enough = len(leaf.source) + LONG  # looking costs as much as it is long
         leaf.source += joint
         at = len(leaf.source)
         leaf.source += text

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from smolctl.cli.markdown.spans import Style
 
-_LONGEST = 4000
+_LONGEST = 2000
 """Letters of a text that is looked into; one that has more is shown as it is."""
 
 _PARSER = None

@@ -28,6 +28,9 @@ _CLOSING = "\u3001\u3002\uff0c\uff0e\uff1a\uff1b\uff1f\uff01\uff09\u300d\u300f\u
 # A row may end after any wide letter, but what opens or closes a phrase stays with it.
 _WORDS = re.compile(rf"[ \t]+|[{_OPENING}]*[{_WIDE}][{_CLOSING}]*|[^ \t{_WIDE}]+")
 
+_COMBINED = 20
+"""Letters that stand in one column, at most."""
+
 
 class Span(NamedTuple):
     """A stretch of text in one style: numbers of ECMA-48's "select graphic rendition"."""
@@ -110,12 +113,13 @@ def _rows(text: str, width: int) -> Iterator[tuple[int, int]]:
             begin, used = match.start(), 0  # no row begins with a blank
         start = match.start()
         while used + size > width:
-            cut = start + fit(text[start : match.end()], width)
+            cut = start + fit(text[start : min(match.end(), start + _COMBINED * width)], width)
             if cut >= match.end():
                 break
+            size -= columns(text[start:cut])
             yield begin, cut
             begin = start = cut
-            used, size = 0, columns(text[start : match.end()])
+            used = 0
         used += size
         end = match.end()
     yield begin, end

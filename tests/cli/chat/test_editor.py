@@ -169,7 +169,9 @@ class TestCompletion:
         assert len(self.offered(f"/load {tmp_path}/")) == 2
 
     def test_models(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("smolctl.cli.chat.completion.local_models", lambda text: [f"{text}:x"])
+        monkeypatch.setattr(
+            "smolctl.cli.chat.completion.names_of", lambda _, text: [(f"{text}:x", "")]
+        )
         assert self.offered("/model ai/smollm2") == ["/model ai/smollm2:x"]
 
 
