@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 EXAMPLES = (
     ("What a model is, before it is pulled", "smolctl model card ai/smollm2"),
-    ("As Markdown, for a README", "smolctl model card ai/smollm2 --markdown > CARD.md"),
+    ("As Markdown, on a terminal as well", "smolctl model card ai/smollm2 --markdown"),
     ("Its license, and who says so", "smolctl model card smollm2 --json | jq .facts.license"),
 )
 

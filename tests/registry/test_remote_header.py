@@ -11,8 +11,8 @@ from smolctl.model.gguf import GGUFHeader, TruncatedHeader
 from smolctl.registry.client import RegistryClient
 from smolctl.registry.remote_header import RANGE_ENDS, read_remote_header
 from tests.support import gguf_files
-from tests.support.blob_faults import cut_after
-from tests.support.faulty_registry import FaultyRegistry, error, instead
+from tests.support.blob_faults import asks_for_a_range, cut_after, the_whole
+from tests.support.faulty_registry import FaultyRegistry, Packed, digest, error, instead
 from tests.support.large_blob import LargeBlob, wordy_header
 from tests.support.pulling import HASTY
 
@@ -89,14 +89,24 @@ def test_one_of_more_than_16_mib_is_not_read_to_its_end(registry: FaultyRegistry
 
 @pytest.mark.parametrize("serves_ranges", [True, False])
 def test_what_is_cut_off_goes_on(registry: FaultyRegistry, serves_ranges: bool) -> None:
-    blob = LargeBlob(wordy_header(1000), size=100_000, serves_ranges=serves_ranges)
-    content = blob.beginning + bytes(blob.size - len(blob.beginning))
-    model = blob.publish(registry, "team/model", "v1")
-    registry.heal()
-    model.blobs[blob.digest] = content  # type: ignore[index]
-    registry.spoil(blob.digest, cut_after(5000), times=1)
+    content = wordy_header(10_000) + bytes(200_000)
+    registry.publish("team/model", "v1", Packed.of_layers(content))
+    name = digest(content)
+    registry.spoil(
+        name, cut_after(5000), times=1, when=lambda it: serves_ranges == asks_for_a_range(it)
+    )
+    if not serves_ranges:
+        registry.spoil(name, the_whole(content))
+    described = Descriptor("", Digest.parse(name), len(content))
 
-    assert read(registry, blob).vocabulary_size == 1000
+    with RegistryClient(registry.host, retries=HASTY) as client:
+        header = read_remote_header(client, "team/model", described)
+
+    assert header.vocabulary_size == 10_000
+    if serves_ranges:
+        assert ranges(registry) == ["bytes=0-262143", "bytes=5000-262143"]
+    else:
+        assert ranges(registry) == ["bytes=0-262143", None, None]
 
 
 def test_a_registry_that_fails_is_said(registry: FaultyRegistry) -> None:

@@ -160,7 +160,7 @@ def test_what_is_here_is_not_asked_for(registry: FaultyRegistry, store: Store) -
 def test_many_are_asked_for_side_by_side(registry: FaultyRegistry, store: Store) -> None:
     for number in range(50):
         registry.publish(REPOSITORY, f"v{number}", pack(config={"parameters": f"{number} M"}))
-    together = threading.Barrier(8, timeout=10)
+    together = threading.Barrier(8, timeout=5)
 
     def wait_for_the_others(_: Request, answer: Answer) -> Answer:
         return Answer(
@@ -170,6 +170,7 @@ def test_many_are_asked_for_side_by_side(registry: FaultyRegistry, store: Store)
     registry.spoil("/manifests/", wait_for_the_others, times=8)
 
     assert len(variants(registry, store).found) == 50
+    assert not together.broken
 
 
 def test_ten_thousand_tags_are_not_all_looked_at(registry: FaultyRegistry, store: Store) -> None:
