@@ -16,6 +16,8 @@ from smolctl.cli.engine_options import (
     CtxSizeFlag,
     FlashAttnFlag,
     GpuLayersFlag,
+    KeepAliveFlag,
+    LocalFlag,
     ParallelFlag,
     ThreadsFlag,
     engine_options,
@@ -73,7 +75,7 @@ EXAMPLES = (
     ),
     (
         "The texts alone",
-        "smolctl model batch ai/smollm2 --lines - < questions.txt | jq -r .text",
+        "smolctl model batch ai/smollm2 --lines questions.txt | jq -r .text",
     ),
 )
 
@@ -146,18 +148,8 @@ def command(
     flash_attn: FlashAttnFlag = None,
     cache_type_k: CacheTypeKFlag = None,
     cache_type_v: CacheTypeVFlag = None,
-    keep_alive: Annotated[
-        str | None,
-        typer.Option(
-            "--keep-alive",
-            metavar="DURATION",
-            help="How long the idle model stays loaded: 5m, 0, -1 for ever (also:"
-            " SMOLCTL_KEEP_ALIVE).",
-        ),
-    ] = None,
-    local: Annotated[
-        bool, typer.Option("--local", help="Load it in this process, and leave nothing running.")
-    ] = False,
+    keep_alive: KeepAliveFlag = None,
+    local: LocalFlag = False,
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", help="No progress, and no summary at the end.")
     ] = False,

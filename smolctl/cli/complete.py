@@ -10,18 +10,20 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING
 
 from smolctl.errors import SmolctlError
+from smolctl.notes import find_note, leave_note, state_of
 
+TYPE_CHECKING = False  # `typing` itself takes 10 ms
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from smolctl.settings import Settings
 
 _NAMESPACE = "ai/"
 """`model.reference.DEFAULT_NAMESPACE`, which takes too long to import."""
 
+_ABOUT = "names"
 _SHORT_ID = 12
 _ANSWER_SECONDS = 0.2
 _HEX = frozenset("0123456789abcdef")
@@ -40,6 +42,8 @@ def complete(arguments: Sequence[str]) -> int:
 
 def names_of(kind: str, prefix: str) -> list[tuple[str, str]]:
     """Return the names of that kind (`models`, say) that begin with `prefix`, each with a note."""
+    if kind == "models" and (noted := _noted()) is not None:
+        return list(_beginning(noted, prefix))
     from smolctl.settings import Settings
 
     try:
@@ -50,25 +54,18 @@ def names_of(kind: str, prefix: str) -> list[tuple[str, str]]:
 
 
 def _models(settings: Settings, prefix: str) -> Iterator[tuple[str, str]]:
-    """Yield what may stand for a model that is here, with its ID.
+    """Yield what may stand for a model that is here, with its ID."""
+    return _beginning(_read(settings), prefix)
 
-    The namespace `ai/` may be left out, as when the name is used. A model without a tag has its ID
-    alone; that of another is offered to who begins to type it.
+
+def _beginning(named: Iterable[tuple[str, str]], prefix: str) -> Iterator[tuple[str, str]]:
+    """Yield the names, and the IDs of models without one, that begin with `prefix`.
+
+    The namespace `ai/` may be left out, as when the name is used. The ID of a model with a name is
+    offered to who begins to type it.
     """
-    from smolctl.store.names import named_manifests
-
-    tags: list[tuple[str, str]] = []
-    ids: dict[str, str] = {}
-    for name, digest in named_manifests(settings.home / "index.json"):
-        familiar = _familiar(name, settings.default_registry)
-        short = _short(digest)
-        if "@" in familiar:
-            ids.setdefault(short, familiar.partition("@")[0])
-        else:
-            tags.append((familiar, short))
-    tags.sort()
-    for _, short in tags:
-        ids.pop(short, None)
+    tags = [(name, short) for name, short in named if "@" not in name]
+    origins = {short: name.partition("@")[0] for name, short in named if "@" in name}
     found = [(name, short) for name, short in tags if name.startswith(prefix)]
     if not found and prefix:
         bare = ((name.removeprefix(_NAMESPACE), short) for name, short in tags)
@@ -78,7 +75,44 @@ def _models(settings: Settings, prefix: str) -> Iterator[tuple[str, str]]:
     if not found and len(prefix) > 1 and _HEX.issuperset(prefix):
         found = [(short, name) for name, short in tags if short.startswith(prefix)]
     yield from found
-    yield from (pair for pair in ids.items() if pair[0].startswith(prefix))
+    tagged = {short for _, short in tags}
+    for short, origin in origins.items():
+        if short not in tagged and short.startswith(prefix):
+            yield short, origin
+
+
+def _read(settings: Settings) -> list[tuple[str, str]]:
+    """Return the names in the cache, in order, each with its model's ID, and leave a note of them.
+
+    With the note, the next one who asks need not wait for `Settings` and a JSON reader.
+    """
+    from smolctl.runner.address import WorkerFolder
+    from smolctl.store.names import named_manifests
+
+    root = os.fspath(settings.home)
+    state = state_of(f"{root}/index.json")
+    named = sorted(
+        (_familiar(name, settings.default_registry), digest.rpartition(":")[2][:_SHORT_ID])
+        for name, digest in named_manifests(settings.home / "index.json")
+    )
+    if state is not None:
+        folder = WorkerFolder.of(settings)
+        try:
+            folder.make()
+        except SmolctlError:
+            return named  # who needs the folder is told
+        lines = [root, state, *(f"{name}\t{short}" for name, short in named)]
+        leave_note(os.fspath(folder.base), _ABOUT, lines, os.environ)
+    return named
+
+
+def _noted() -> list[tuple[str, str]] | None:
+    """Return the names as they were noted; None where no note holds."""
+    lines = find_note(_ABOUT, os.environ)
+    if lines is None or len(lines) < 2 or lines[1] != state_of(f"{lines[0]}/index.json"):
+        return None
+    pairs = (line.partition("\t") for line in lines[2:])
+    return [(name, short) for name, _, short in pairs]
 
 
 def _running(settings: Settings, prefix: str) -> Iterator[tuple[str, str]]:
@@ -134,10 +168,6 @@ def _familiar(name: str, default_registry: str) -> str:
 
     registry = parse_registry(default_registry)
     return Reference.parse(name).familiar(default_registry=registry)
-
-
-def _short(digest: str) -> str:
-    return digest.rpartition(":")[2][:_SHORT_ID]
 
 
 def _is_up(socket_path: str) -> bool:

@@ -13,16 +13,16 @@ from smolctl.errors import StorageError
 
 EXAMPLES = (
     (
-        "bash, for every shell from now on",
+        "For bash, from the next shell on",
         "smolctl completion bash > ~/.local/share/bash-completion/completions/smolctl",
     ),
     (
-        "zsh; the folder has to be in fpath, before compinit",
+        "For zsh; the folder has to be in fpath, before compinit",
         "smolctl completion zsh > ~/.zfunc/_smolctl",
     ),
-    ("fish", "smolctl completion fish > ~/.config/fish/completions/smolctl.fish"),
-    ("PowerShell", "smolctl completion powershell >> $PROFILE"),
-    ("bash or zsh, for this shell alone", 'eval "$(smolctl completion bash)"'),
+    ("For fish", "smolctl completion fish > ~/.config/fish/completions/smolctl.fish"),
+    ("For PowerShell", "smolctl completion powershell >> $PROFILE"),
+    ("For this shell alone, bash or zsh", 'eval "$(smolctl completion bash)"'),
 )
 
 

@@ -13,6 +13,8 @@ from smolctl.cli.engine_options import (
     CtxSizeFlag,
     FlashAttnFlag,
     GpuLayersFlag,
+    KeepAliveFlag,
+    LocalFlag,
     ParallelFlag,
     ThreadsFlag,
     engine_options,
@@ -53,6 +55,15 @@ from smolctl.cli.run_flags import (
     ToolChoiceFlag,
     ToolsFlag,
     VerboseFlag,
+)
+from smolctl.cli.sampling_flags import (
+    MaxTokensFlag,
+    MinPFlag,
+    RepeatPenaltyFlag,
+    SeedFlag,
+    TemperatureFlag,
+    TopKFlag,
+    TopPFlag,
 )
 from smolctl.engine.sampling import Sampling
 from smolctl.errors import UsageError
@@ -114,28 +125,13 @@ def command(
     verbose: VerboseFlag = False,
     no_stream: NoStreamFlag = False,
     no_markdown: NoMarkdownFlag = False,
-    temperature: Annotated[
-        float, typer.Option(help="How freely to choose; 0 always takes the likeliest token.")
-    ] = Sampling.temperature,
-    top_k: Annotated[
-        int, typer.Option("--top-k", help="Choose among this many tokens; 0 among all.")
-    ] = Sampling.top_k,
-    top_p: Annotated[
-        float, typer.Option("--top-p", help="Choose among the likeliest that sum up to this.")
-    ] = Sampling.top_p,
-    min_p: Annotated[
-        float,
-        typer.Option("--min-p", help="Leave out tokens below this share of the best."),
-    ] = Sampling.min_p,
-    repeat_penalty: Annotated[
-        float, typer.Option("--repeat-penalty", help="Above 1: make repetition less likely.")
-    ] = Sampling.repeat_penalty,
-    seed: Annotated[
-        int | None, typer.Option(help="The same seed gives the same answer; random by default.")
-    ] = None,
-    max_tokens: Annotated[
-        int | None, typer.Option("--max-tokens", "-n", help="End the answer after this many.")
-    ] = None,
+    temperature: TemperatureFlag = Sampling.temperature,
+    top_k: TopKFlag = Sampling.top_k,
+    top_p: TopPFlag = Sampling.top_p,
+    min_p: MinPFlag = Sampling.min_p,
+    repeat_penalty: RepeatPenaltyFlag = Sampling.repeat_penalty,
+    seed: SeedFlag = None,
+    max_tokens: MaxTokensFlag = None,
     stop: StopFlag = None,
     ctx_size: CtxSizeFlag = None,
     threads: ThreadsFlag = None,
@@ -144,21 +140,11 @@ def command(
     flash_attn: FlashAttnFlag = None,
     cache_type_k: CacheTypeKFlag = None,
     cache_type_v: CacheTypeVFlag = None,
-    keep_alive: Annotated[
-        str | None,
-        typer.Option(
-            "--keep-alive",
-            metavar="DURATION",
-            help="How long the idle model stays loaded: 5m, 0, -1 for ever (also:"
-            " SMOLCTL_KEEP_ALIVE).",
-        ),
-    ] = None,
+    keep_alive: KeepAliveFlag = None,
     detach: Annotated[
         bool, typer.Option("--detach", "-d", help="Load the model, and leave.")
     ] = False,
-    local: Annotated[
-        bool, typer.Option("--local", help="Load it in this process, and leave nothing running.")
-    ] = False,
+    local: LocalFlag = False,
     pull: PullFlag = PullPolicy.missing,
     plain_http: PlainHttpFlag = False,
     ca_file: CaFileFlag = None,

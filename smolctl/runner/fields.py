@@ -45,6 +45,10 @@ def parse_body(body: bytes, what: str = "the request's body") -> dict[str, Any]:
         document = json.loads(body, parse_constant=_refuse_constant, parse_float=_finite)
     except RecursionError:
         raise UsageError(f"{what} is nested too deeply") from None
+    except json.JSONDecodeError as error:
+        # Most of it has one line, and a row of a file has another number there.
+        place = f"column {error.colno}" if error.lineno == 1 else f"line {error.lineno}"
+        raise UsageError(f"{what} is not valid JSON: {error.msg}, {place}") from None
     except ValueError as error:  # UnicodeDecodeError too
         raise UsageError(f"{what} is not valid JSON: {error}") from None
     if not isinstance(document, dict):

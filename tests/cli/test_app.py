@@ -52,6 +52,7 @@ def test_the_examples_parse(path: tuple[str, ...]) -> None:
 
 def commands(line: str) -> list[list[str]]:
     """The commands of a line, those in `$(…)` too, each as its words."""
+    line = re.sub(r" [<>]+ [\w./~$-]+", "", line)  # to and from files
     inner = re.findall(r"\$\((.*?)\)", line)
     lexer = shlex.shlex(re.sub(r"\$\(.*?\)", "", line), posix=True, punctuation_chars="|")
     lexer.whitespace_split = True

@@ -7,10 +7,13 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+import smolctl
 from smolctl.cli.complete import _NAMESPACE, complete
 from smolctl.engine.conversation import Message
 from smolctl.history.conversations import write
@@ -22,11 +25,11 @@ from smolctl.settings import Settings
 from smolctl.store.store import Store
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
+    from collections.abc import Callable, Iterator
 
     Ask = Callable[..., list[str]]
 
+ROOT = Path(smolctl.__file__).parent.parent
 IDS = [digit * 64 for digit in "abc"]
 NAMES = {
     "localhost:5000/team/m:v1": IDS[0],
@@ -52,10 +55,14 @@ HOSTILE = [
 
 
 @pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    # The path of a socket must be short.
-    runtime = tmp_path / "r"
-    runtime.mkdir(mode=0o700)
+def runtime() -> Iterator[Path]:
+    """A folder for sockets, whose path must be short."""
+    with tempfile.TemporaryDirectory(prefix="smolctl-") as folder:
+        yield Path(folder)
+
+
+@pytest.fixture
+def home(tmp_path: Path, runtime: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("SMOLCTL_DEFAULT_REGISTRY", "REGISTRY_AUTH_FILE", "SMOLCTL_KEEP_ALIVE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("SMOLCTL_HOME", str(tmp_path))
@@ -155,6 +162,18 @@ def test_an_empty_machine_has_nothing_to_offer(ask: Ask, home: Path) -> None:
         assert ask(kind) == []
 
 
+def test_names_are_noted_until_the_cache_changes(
+    ask: Ask, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = ask("models")
+    with monkeypatch.context() as patched:
+        patched.setattr("smolctl.store.names.named_manifests", lambda _: [])
+        assert ask("models") == first
+        assert ask("models", "smollm2:l") == ["smollm2:latest\taaaaaaaaaaaa"]
+    write_index(home, {"a/new:one": IDS[1]})
+    assert ask("models") == ["a/new:one\tbbbbbbbbbbbb"]
+
+
 def test_a_setting_that_makes_no_sense_is_not_complained_about(
     ask: Ask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -198,17 +217,20 @@ def test_registries_are_those_with_credentials(ask: Ask, home: Path) -> None:
     ]
 
 
-def test_it_is_answered_before_the_command_line_is_loaded(home: Path) -> None:
+def test_it_is_answered_before_anything_is_loaded(ask: Ask, home: Path) -> None:
     del home
+    ask("models")
     program = (
         "import sys; sys.argv[1:] = ['__complete', 'models', 'ai/']\n"
         "from smolctl.__main__ import main\n"
         "try: main()\n"
         "finally: sys.stderr.write(' '.join(sys.modules))\n"
     )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-S", "-c", program], capture_output=True, text=True, cwd=ROOT
+    )
     assert len(done.stdout.splitlines()) == 2
     loaded = set(done.stderr.split())
-    heavy = {"typer", "rich", "requests", "sqlite3", "platformdirs", "smolctl.store.store"}
+    heavy = {"typer", "typing", "re", "json", "dataclasses", "pathlib", "smolctl.settings"}
     assert "smolctl.cli.complete" in loaded
     assert not heavy & loaded

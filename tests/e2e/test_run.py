@@ -184,6 +184,7 @@ def test_in_a_chat_ctrl_c_stops_the_answer_alone(
 
 
 def test_a_chat_ends_with_the_end_of_its_input(smolctl: Smolctl, gguf: str) -> None:
+    smolctl.environment["TERM"] = "dumb"
     code, _ = smolctl.on_a_terminal(
         "model", "run", "--local", gguf, dialogue=[(rb"> ", END_OF_INPUT)]
     )

@@ -58,6 +58,7 @@ STATIC = {
     "smolctl model run --pull=al": ["--pull=always"],
     "smolctl model run --grammar my": ["my grammar.gbnf"],
     "smolctl model run --system @my": ["@my grammar.gbnf"],
+    "smolctl model run --system=@mod": ["--system=@model.gguf"],
     "smolctl model run m ab": [],
     "smolctl model tag ai/smollm2:latest ai/": [],
     "smolctl logs --cou": ["--count"],
@@ -71,6 +72,7 @@ ASKED = {
     "smolctl model rm localhost:5000/team/m:v1 ai/smollm2:3": ["ai/smollm2:360M-Q4_K_M"],
     "smolctl model run -n 5 --no-stream ai/smollm2:3": ["ai/smollm2:360M-Q4_K_M"],
     "smolctl logs list -m ai/smollm2:l": ["ai/smollm2:latest"],
+    "smolctl logs list --model=ai/smollm2:l": ["--model=ai/smollm2:latest"],
     "smolctl model run ./mod": ["./model.gguf"],
 }
 

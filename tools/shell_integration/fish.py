@@ -86,7 +86,14 @@ function __smolctl_names
     if not string match -q '*/*' -- $program; or not test -x $program
         set program smolctl
     end
-    command $program __complete $argv[1] (commandline -ct) </dev/null 2>/dev/null
+    set -l typed (__smolctl_typed_value)
+    string match -q -- '-*' $typed; and return
+    command $program __complete $argv[1] "$typed" </dev/null 2>/dev/null
+end
+
+# Prints what is typed so far of a value, also of one in '--option=value'.
+function __smolctl_typed_value
+    commandline -ct | string replace -r '^--[^=]*=' ''
 end
 
 # Whether what is typed begins as a path does.
@@ -96,7 +103,7 @@ end
 
 # Prints the files whose names may come after '@'.
 function __smolctl_files_after_at
-    set -l typed (commandline -ct)
+    set -l typed (__smolctl_typed_value)
     string match -q '@*' -- $typed; or return
     set -l path (string sub -s 2 -- $typed | string escape --no-quoted)
     complete -C "'' $path" | string replace -r '^' '@'

@@ -114,10 +114,15 @@ class ResultFile:
     def _lock(self) -> None:
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            with _storing(self.path):
+                # Another may have put a new file there, in order, since this one was opened.
+                there = os.path.samestat(self.path.stat(), os.fstat(self._file.fileno()))
         except BlockingIOError:
-            raise UsageError(f"another batch is writing {self.path}") from None
+            there = False
         except OSError:
-            pass  # a file system without locks
+            return  # a file system without locks
+        if not there:
+            raise UsageError(f"another batch is writing {self.path}")
 
     def _read(self) -> None:
         """Read what is there, and mend an end that a kill left."""

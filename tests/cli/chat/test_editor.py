@@ -169,9 +169,8 @@ class TestCompletion:
         assert len(self.offered(f"/load {tmp_path}/")) == 2
 
     def test_models(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(
-            "smolctl.cli.chat.completion.names_of", lambda _, text: [(f"{text}:x", "")]
-        )
+        offered = lambda _, text: [(f"{text}:x", "")]  # noqa: E731
+        monkeypatch.setattr("smolctl.cli.chat.completion.names_of", offered)
         assert self.offered("/model ai/smollm2") == ["/model ai/smollm2:x"]
 
 

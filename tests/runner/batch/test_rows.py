@@ -45,7 +45,7 @@ def test_a_row_has_the_id_that_it_says_else_its_line_number() -> None:
 @pytest.mark.parametrize(
     ("line", "what"),
     [
-        (b"nope", "the row is not valid JSON"),
+        (b"nope", "the row is not valid JSON: Expecting value, column 1"),
         (b"[1]", "the row is not a JSON object"),
         (b'{"id": NaN}', "the row is not valid JSON"),
         (b'{"a": ' + b"[" * 500 + b"]" * 500 + b"}", "nested too deeply"),
