@@ -228,7 +228,8 @@ class RegistryClient(Registry):  # type: ignore[misc]  # oras ships without type
 
         def ask(url: str) -> tuple[bytes, str | None]:
             with self.do_request(url, stream=True) as response:
-                self._check(response, f"the {what}")
+                self._check_is_there(response, repository)
+                self._check(response, f"the {what} of {repository}")
                 link = response.links.get("next", {}).get("url")
                 following = self._redirected(url, link) if link else None
                 return self._read(response, document.MAXIMUM_SIZE, what), following
@@ -348,16 +349,20 @@ class RegistryClient(Registry):  # type: ignore[misc]  # oras ships without type
             headers={"Accept": ", ".join(ACCEPTED_TYPES)},
             stream=True,
         )
+        self._check_is_there(response, reference.familiar())
+        if method == "GET":
+            self._check(response, reference.familiar())
+        return response
+
+    def _check_is_there(self, response: requests.Response, name: str) -> None:
+        """Raise `ModelNotFound` for what Docker Hub says of a repository that does not exist."""
         if response.status_code in (401, 403) and self.registry == DOCKER_HUB:
             # The token was granted; Docker Hub says 401 for what does not exist, too.
             response.close()
             raise ModelNotFound(
-                f"{reference.familiar()} was not found on Docker Hub, or it is private",
+                f"{name} was not found on Docker Hub, or it is private",
                 hint="Check the spelling; for a private one, log in with `smolctl login`.",
             )
-        if method == "GET":
-            self._check(response, reference.familiar())
-        return response
 
     def _announced_digest(self, response: requests.Response) -> Digest | None:
         header = response.headers.get("Docker-Content-Digest")

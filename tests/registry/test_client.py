@@ -499,6 +499,8 @@ def test_docker_hubs_401_means_not_found_or_private(monkeypatch: pytest.MonkeyPa
 
     with client, pytest.raises(ModelNotFound, match="or it is private"):
         client.fetch_manifest(Reference.parse("ai/nothing"))
+    with client, pytest.raises(ModelNotFound, match="ai/nothing was not found"):
+        client.tags("ai/nothing")
 
 
 def test_bytes_are_asked_for_as_they_are(registry: FaultyRegistry) -> None:
