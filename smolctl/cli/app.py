@@ -77,6 +77,8 @@ MODEL_VERBS: Mapping[str, Verb | Group] = {
     ),
     "status": Verb("status", "Show what runs, and where things are."),
     "ls": Verb("ls", "List the models that are here (also: list)."),
+    "variants": Verb("variants", "List the variants of a model that its registry has."),
+    "card": Verb("card", "Show a model's card: what it is, what it is for, its variants."),
     "inspect": Verb("inspect", "Show everything about a model (also: show)."),
     "rm": Verb("rm", "Remove a name; the model goes with its last name."),
     "tag": Verb("tag", "Give a model another name."),

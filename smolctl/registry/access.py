@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -15,12 +16,13 @@ from smolctl.registry.source import open_sources
 from smolctl.registry.transfer_options import TransferOptions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from smolctl.model.reference import Reference
     from smolctl.registry.progress import Progress
     from smolctl.registry.pull import Pull
+    from smolctl.registry.source import Source
     from smolctl.settings import Settings
     from smolctl.store.store import Store
 
@@ -66,20 +68,30 @@ class RegistryAccess:
 
         Raises `UsageError` when offline.
         """
+        with self.sources(reference, progress.notice) as (sources, connections):
+            options = replace(TransferOptions(), connections=connections)
+            return pull(store, sources, reference, progress, options)
+
+    @contextmanager
+    def sources(
+        self, reference: Reference, tell: Callable[[str], None]
+    ) -> Iterator[tuple[tuple[Source, ...], int]]:
+        """Give the sources of the model, and how many connections each may have open.
+
+        `tell` hears of retries. Raises `UsageError` when offline.
+        """
         configuration = self._configuration(reference.registry)
-        options = TransferOptions()
-        if configuration.max_connections is not None:
-            options = replace(options, connections=configuration.max_connections)
+        connections = configuration.max_connections or TransferOptions().connections
         with open_sources(
             reference,
             configuration,
-            connections=options.connections,
+            connections=connections,
             retries=_retry_policy(configuration),
             ca_bundle=self.settings.ca_bundle,
             find_credentials=self._find_credentials,
-            tell=progress.notice,
+            tell=tell,
         ) as sources:
-            return pull(store, sources, reference, progress, options)
+            yield sources, connections
 
     def _configuration(self, registry: str) -> Configuration:
         """Return what `config.toml` says, with the flags that are about `registry` on top."""

@@ -217,18 +217,34 @@ class RegistryClient(Registry):  # type: ignore[misc]  # oras ships without type
             return None
         return response
 
-    def tags(self, repository: str) -> list[str]:
-        """Return the repository's tags in the registry's order, the first thousand of them."""
-        path = self._container(repository).tags_url(N=_MAXIMUM_TAGS)
+    def tags(self, repository: str, limit: int = _MAXIMUM_TAGS) -> list[str]:
+        """Return the repository's tags in the registry's order, the first `limit` of them.
+
+        Pages are followed (distribution specification, "Listing Tags") as long as each has tags
+        that those before it had not. Raises `ModelNotFound`, `AccessDenied`,
+        `RegistryUnavailable`, and `IntegrityError` for what is no list of tags.
+        """
         what = "list of tags"
 
-        def ask() -> bytes:
-            with self.do_request(f"{self.prefix}://{path}", stream=True) as response:
-                self._check(response, f"the {what}")
-                return self._read(response, document.MAXIMUM_SIZE, what)
+        def ask(url: str) -> tuple[bytes, str | None]:
+            with self.do_request(url, stream=True) as response:
+                self._check_is_there(response, repository)
+                self._check(response, f"the {what} of {repository}")
+                link = response.links.get("next", {}).get("url")
+                following = self._redirected(url, link) if link else None
+                return self._read(response, document.MAXIMUM_SIZE, what), following
 
-        value = document.parse_object(self._retrying(ask), what)
-        return [tag for tag in document.texts(value, "tags", what) if is_tag(tag)]
+        path = self._container(repository).tags_url(N=min(limit, _MAXIMUM_TAGS))
+        following: str | None = f"{self.prefix}://{path}"
+        found: dict[str, None] = {}
+        while following is not None and _origin(following) == self._origin and len(found) < limit:
+            content, following = self._retrying(partial(ask, following))
+            page = document.texts(document.parse_object(content, what), "tags", what)
+            before = len(found)
+            found |= dict.fromkeys(tag for tag in page if is_tag(tag))
+            if len(found) == before:
+                break
+        return list(found)[:limit]
 
     def do_request(
         self,
@@ -333,16 +349,20 @@ class RegistryClient(Registry):  # type: ignore[misc]  # oras ships without type
             headers={"Accept": ", ".join(ACCEPTED_TYPES)},
             stream=True,
         )
+        self._check_is_there(response, reference.familiar())
+        if method == "GET":
+            self._check(response, reference.familiar())
+        return response
+
+    def _check_is_there(self, response: requests.Response, name: str) -> None:
+        """Raise `ModelNotFound` for what Docker Hub says of a repository that does not exist."""
         if response.status_code in (401, 403) and self.registry == DOCKER_HUB:
             # The token was granted; Docker Hub says 401 for what does not exist, too.
             response.close()
             raise ModelNotFound(
-                f"{reference.familiar()} was not found on Docker Hub, or it is private",
+                f"{name} was not found on Docker Hub, or it is private",
                 hint="Check the spelling; for a private one, log in with `smolctl login`.",
             )
-        if method == "GET":
-            self._check(response, reference.familiar())
-        return response
 
     def _announced_digest(self, response: requests.Response) -> Digest | None:
         header = response.headers.get("Docker-Content-Digest")

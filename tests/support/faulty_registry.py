@@ -302,11 +302,28 @@ class FaultyRegistry:
         repository, _, rest = request.path.removeprefix("/v2/").rpartition("/manifests/")
         if repository:
             return self._manifest(repository, rest)
+        repository = request.path.removeprefix("/v2/").removesuffix("/tags/list")
+        if request.path.endswith("/tags/list"):
+            return self._tags(repository, request)
         repository, _, rest = request.path.removeprefix("/v2/").rpartition("/blobs/")
         for (owner, _), artifact in self._artifacts.items():
             if owner == repository and rest in artifact.blobs:
                 return _ranged(request, artifact.blobs[rest])
         return error(404, "BLOB_UNKNOWN")
+
+    def _tags(self, repository: str, request: Request) -> Answer:
+        """A page of the repository's tags, and where the next one is."""
+        named = [tag for owner, tag in self._artifacts if owner == repository and ":" not in tag]
+        if not named:
+            return error(404, "NAME_UNKNOWN")
+        last = request.query.get("last", [""])[0]
+        left = sorted(tag for tag in named if tag > last)
+        page = left[: int(request.query.get("n", ["1000"])[0])]
+        more = {}
+        if len(page) < len(left):
+            where = f"{request.path}?last={page[-1]}&n={len(page)}"
+            more = {"Link": f'<{where}>; rel="next"'}
+        return Answer.of(json.dumps({"name": repository, "tags": page}).encode(), **more)
 
     def _manifest(self, repository: str, reference: str) -> Answer:
         artifact = self._artifacts.get((repository, reference))
