@@ -39,6 +39,7 @@ ONLY_CLI = {"rich", "typer"}
 LAST_RESORT = {
     "cli/boundary.py",
     "engine/scheduler.py",
+    "registry/push.py",
     "registry/transfer.py",
     "runner/api/app.py",
     "runner/gateway/threads.py",

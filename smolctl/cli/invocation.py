@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from smolctl.model.reference import Reference
     from smolctl.registry.access import RegistryAccess
     from smolctl.registry.pull import Pull
+    from smolctl.registry.push import Push
 
 
 _T = TypeVar("_T")
@@ -87,16 +88,30 @@ class Invocation:
 
     def pull(self, reference: Reference, *, quiet: bool = False) -> Pull:
         """Pull `reference` with progress on stderr. Raises `UsageError` when offline."""
-        from smolctl.cli.progress import pull_progress
+        from smolctl.cli.progress import transfer_progress
 
         name = self.store.familiar(reference)
         self.output.on_interrupt(
             f"Interrupted. What was fetched is kept; `smolctl model pull {name}` fetches the rest."
         )
-        with pull_progress(self.output, name, quiet=quiet) as progress:
+        with transfer_progress(self.output, name, quiet=quiet) as progress:
             pulled = self.registries.pull(self.store, reference, progress)
         self.output.on_interrupt(None)
         return pulled
+
+    def push(self, model: StoredModel, reference: Reference, *, quiet: bool = False) -> Push:
+        """Push `model` under `reference` with progress on stderr. `UsageError` when offline."""
+        from smolctl.cli.progress import PUSHING, transfer_progress
+
+        name = self.store.familiar(reference)
+        self.output.on_interrupt(
+            f"Interrupted. The registry keeps the blobs that are whole; `smolctl model push {name}`"
+            " sends the rest."
+        )
+        with transfer_progress(self.output, name, quiet=quiet, words=PUSHING) as progress:
+            pushed = self.registries.push(self.store, model, reference, progress)
+        self.output.on_interrupt(None)
+        return pushed
 
     def obtain(self, name: str, policy: PullPolicy) -> StoredModel:
         """Return the model that `name` means, pulled first where `policy` says so.
