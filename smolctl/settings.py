@@ -59,6 +59,8 @@ class Settings:
     keep_alive: float | None = None
     host: str | None = None
     api_key: str | None = field(default=None, repr=False)
+    source_date_epoch: str | None = None
+    """The time that what is made here is to have, as written (reproducible-builds.org)."""
 
     @property
     def credential_file(self) -> Path:
@@ -105,6 +107,7 @@ class Settings:
             keep_alive=keep_alive_seconds(keep_alive, "SMOLCTL_KEEP_ALIVE") if keep_alive else None,
             host=value("SMOLCTL_HOST") or None,
             api_key=value("SMOLCTL_API_KEY") or None,
+            source_date_epoch=value("SOURCE_DATE_EPOCH") or None,
         )
 
 

@@ -41,6 +41,7 @@ class Verb:
 MODEL_VERBS: Mapping[str, Verb] = {
     "run": Verb("run", "Run a model: answer a prompt, or chat on a terminal."),
     "pull": Verb("pull", "Bring a model from its registry to this machine."),
+    "package": Verb("package", "Make a model of a GGUF file, or of a model that is here."),
     "push": Verb("push", "Send a model to its registry."),
     "ps": Verb("ps", "List the models that are loaded, and until when."),
     "unload": Verb("unload", "Have models leave the memory (also: stop)."),

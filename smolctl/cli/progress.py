@@ -14,7 +14,7 @@ from smolctl.model.units import format_size
 from smolctl.registry.progress import NoProgress
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from rich.progress import Progress as RichProgress
     from rich.progress import TaskID
@@ -55,6 +55,29 @@ def transfer_progress(
             yield _BarProgress(bars, words)
     else:
         yield _LineProgress(output, name, words)
+
+
+@contextmanager
+def file_progress(
+    output: Output, *, quiet: bool
+) -> Iterator[Callable[[str, int, int | None], None]]:
+    """Give a bar for each file that is worked on here, on a terminal; nothing elsewhere.
+
+    What it gives hears of a file by name, and of how many bytes of how many are done; None where
+    nobody knows how many there will be.
+    """
+    if quiet or not output.stderr_is_terminal:
+        yield lambda *_: None
+        return
+    tasks: dict[str, TaskID] = {}
+    with _bars() as bars:
+
+        def tell(name: str, done: int, total: int | None) -> None:
+            if name not in tasks:
+                tasks[name] = bars.add_task(printable_line(name), total=total, pace="")
+            bars.update(tasks[name], completed=done, total=total)
+
+        yield tell
 
 
 class _LineProgress:
