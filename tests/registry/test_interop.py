@@ -332,3 +332,18 @@ class TestAPush:
 
         source.log_in(guarded, ME, SECRET)
         assert source("model", "push", "-q", name, expect=0).stdout == f"{MODEL.id}\n"
+
+
+class TestATar:
+    def test_that_we_saved_is_read_by_skopeo_and_the_other_way_round(
+        self, source: Smolctl, smolctl: Smolctl, tmp_path: Path
+    ) -> None:
+        ours, theirs = tmp_path / "ours.tar", tmp_path / "theirs.tar"
+        source("model", "save", "ai/small:v1", "-o", ours, expect=0)
+
+        raw = skopeo("inspect", "--raw", f"oci-archive:{ours}:ai/small:v1")
+        assert raw.encode() == MODEL.manifest
+        skopeo("copy", f"oci-archive:{ours}:ai/small:v1", f"oci-archive:{theirs}:team/copied:v2")
+
+        assert smolctl("model", "load", "-q", theirs, expect=0).stdout == f"{MODEL.id}\n"
+        assert "team/copied:v2" in smolctl("model", "ls", expect=0).stdout
