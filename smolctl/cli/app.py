@@ -43,6 +43,7 @@ MODEL_VERBS: Mapping[str, Verb] = {
     "pull": Verb("pull", "Bring a model from its registry to this machine."),
     "package": Verb("package", "Make a model of a GGUF file, or of a model that is here."),
     "push": Verb("push", "Send a model to its registry."),
+    "cp": Verb("cp", "Copy a model from one registry to another."),
     "save": Verb("save", "Write models to a tar, for machines without a network."),
     "load": Verb("load", "Take models in from a tar, or from an OCI image layout."),
     "ps": Verb("ps", "List the models that are loaded, and until when."),

@@ -84,14 +84,14 @@ def command(
         raise failure
 
 
-def print_push(invocation: Invocation, result: Push, *, quiet: bool) -> None:
+def print_push(invocation: Invocation, result: Push, *, quiet: bool, done: str = "Pushed") -> None:
     """Print what a push did: the digest alone with `quiet`."""
     if quiet:
         invocation.output.line(str(result.digest))
         return
     name = invocation.store.familiar(result.reference)
     sent = f"{format_size(result.size)}, {format_size(result.sent)} sent, ID {result.digest.short}"
-    state = "Pushed" if result.changed else "Already there:"
+    state = done if result.changed else "Already there:"
     invocation.output.line(f"{state} {name} ({sent})")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,13 +16,14 @@ from smolctl.registry.source import open_sources
 from smolctl.registry.transfer_options import TransferOptions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from smolctl.model.reference import Reference
     from smolctl.registry.progress import Progress
     from smolctl.registry.pull import Pull
     from smolctl.registry.push import Push
+    from smolctl.registry.source import Source
     from smolctl.registry.upload_client import UploadClient
     from smolctl.settings import Settings
     from smolctl.store.store import Store, StoredModel
@@ -68,18 +70,26 @@ class RegistryAccess:
 
         Raises `UsageError` when offline.
         """
-        configuration = self._configuration(reference.registry)
-        options = _transfer_options(configuration)
-        with open_sources(
-            reference,
-            configuration,
-            connections=options.connections,
-            retries=_retry_policy(configuration),
-            ca_bundle=self.settings.ca_bundle,
-            find_credentials=self._find_credentials,
-            tell=progress.notice,
-        ) as sources:
+        options = _transfer_options(self._configuration(reference.registry))
+        with self._sources(reference, progress.notice) as sources:
             return pull(store, sources, reference, progress, options)
+
+    def copy(
+        self, there: RegistryAccess, origin: Reference, target: Reference, progress: Progress
+    ) -> Push:
+        """Copy `origin`, which `there` is the way to, to `target`, as `copy` does.
+
+        Raises `UsageError` when offline.
+        """
+        from smolctl.registry.copying import copy
+
+        options = _transfer_options(self._configuration(target.registry))
+        mounts = [origin.repository] if origin.registry == target.registry else []
+        with (
+            there._sources(origin, progress.notice) as sources,
+            self.upload_client(target, mounts, progress.notice) as client,
+        ):
+            return copy(sources, origin, client, target, progress, options)
 
     def push(
         self, store: Store, model: StoredModel, reference: Reference, progress: Progress
@@ -120,6 +130,22 @@ class RegistryAccess:
             connections=_transfer_options(configuration).connections,
             tell=tell,
         )
+
+    @contextmanager
+    def _sources(
+        self, reference: Reference, tell: Callable[[str], None]
+    ) -> Iterator[tuple[Source, ...]]:
+        configuration = self._configuration(reference.registry)
+        with open_sources(
+            reference,
+            configuration,
+            connections=_transfer_options(configuration).connections,
+            retries=_retry_policy(configuration),
+            ca_bundle=self.settings.ca_bundle,
+            find_credentials=self._find_credentials,
+            tell=tell,
+        ) as sources:
+            yield sources
 
     def _configuration(self, registry: str) -> Configuration:
         """Return what `config.toml` says, with the flags that are about `registry` on top."""

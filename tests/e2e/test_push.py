@@ -45,3 +45,16 @@ def test_what_cannot_be_pushed_is_said(filled: Smolctl, world: World) -> None:
     assert "smolctl model tag" in by_id.stderr_lines[1]
     assert "--offline" in offline.stderr
     assert [nothing.stdout, by_id.stdout, offline.stdout] == ["", "", ""]
+
+
+def test_a_model_is_copied_without_being_kept(
+    empty: Smolctl, world: World, registry: FaultyRegistry
+) -> None:
+    name = f"{registry.host}/team/copy:v1"
+
+    done = empty("model", "cp", "small", name, expect=0)
+
+    assert done.stdout.startswith(f"Copied {name} (")
+    assert empty("model", "ls", "-q", expect=0).stdout == ""
+    assert empty("model", "pull", "-q", name, expect=0).stdout == f"{world.model.id}\n"
+    assert "not found" in empty("model", "cp", "nothing", name, expect=3).stderr

@@ -595,7 +595,11 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         parts = urlsplit(self.path)
         headers = {name.lower(): value for name, value in self.headers.items()}
-        body = self.rfile.read(int(headers.get("content-length", 0)))
+        length = int(headers.get("content-length", 0))
+        body = self.rfile.read(length)
+        if len(body) < length:
+            self.close_connection = True  # the client broke off: that was no request
+            return
         is_form = "urlencoded" in headers.get("content-type", "")
         form = parse_qs(body.decode()) if is_form else {}
         request = Request(self.command, parts.path, parse_qs(parts.query), headers, form, body)
