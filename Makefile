@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help setup demo test test-all lint format bench bench-peers completions clean
+.PHONY: help setup demo test test-all lint format bench bench-peers completions man clean
 
 help: ## Say what each target does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,8 +40,11 @@ bench: $(STAMP) ## Measure side by side with the peers that are installed
 bench-peers: $(STAMP) ## Build llama.cpp's own tools into .peers, for `make bench` (minutes)
 	@sh tools/build_peers.sh "$(VENV)" .peers
 
-completions: $(STAMP) ## Write the shell completions
+completions: $(STAMP) ## Write the completions for bash, zsh, fish and PowerShell
 	$(BIN)/python tools/write_completions.py
+
+man: $(STAMP) ## Write the man pages
+	$(BIN)/python tools/write_man_pages.py
 
 clean: ## Remove what the other targets made
 	rm -rf $(VENV) dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -9,6 +9,10 @@ def main() -> None:
     """Run the command line in `sys.argv` and exit with its code."""
     if sys.argv[1:] == ["--version"] and _print_version():
         return
+    if sys.argv[1:2] == ["__complete"]:
+        from smolctl.cli.complete import complete
+
+        sys.exit(complete(sys.argv[2:]))
     from smolctl.quick import answer
 
     code = answer(sys.argv[1:])

@@ -39,6 +39,7 @@ _WHOLE = frozenset({"max_tokens", "seed", "top_k"})
 _MAXIMUM_LINE = 16 * 1024 * 1024
 _CHUNK = 64 * 1024
 _TERMINATED = 143
+_CLOSED_PIPE = 141
 _CONTENT = '"delta":{"content":"'
 """What stands before the text in a chunk of a worker's stream; no text can contain it, since
 quotes in it are escaped."""
@@ -89,6 +90,8 @@ class Question:
         elif not name.startswith("--"):
             return False
         if name == "--system":
+            if value.startswith("@"):
+                return False  # a file's name
             self.system = value
             return True
         field = _VALUES[name]
@@ -115,16 +118,23 @@ class Question:
 
 
 class Note:
-    """What a name meant when a worker answered for it last, and what a request's head was."""
+    """What a name meant when a worker answered for it last, and what a request's head was.
 
-    _FIELDS = ("index", "state", "socket", "log", "head")
+    `marker` is the file that is there while prompts and replies are to be kept, which is not done
+    here.
+    """
 
-    def __init__(self, index: str, state: str, socket: str, log: str, head: str) -> None:
+    _FIELDS = ("index", "state", "socket", "log", "head", "marker")
+
+    def __init__(
+        self, index: str, state: str, socket: str, log: str, head: str, marker: str
+    ) -> None:
         self.index = index
         self.state = state
         self.socket = socket
         self.log = log
         self.head = head
+        self.marker = marker
 
     @classmethod
     def find(cls, model: str, environment: Mapping[str, str]) -> Note | None:
@@ -133,7 +143,9 @@ class Note:
         if lines is None or len(lines) != len(cls._FIELDS):
             return None
         note = cls(*lines)
-        return note if note.state == state_of(note.index) else None
+        if note.state != state_of(note.index) or state_of(note.marker) is not None:
+            return None
+        return note
 
     def write(self, folder: str, model: str, environment: Mapping[str, str]) -> None:
         """Leave the note in `folder`, for the next one who asks for `model` in `environment`."""
@@ -278,8 +290,10 @@ def _print(stream: _Stream, note: Note, *, whole: bool) -> int:
             # Also when it was interrupted: what came is part of the answer, and ends as a line.
             _write("".join(kept) + ("" if ended else "\n"))
     except BrokenPipeError:
-        return _closed_pipe()
+        _drop_stdout()
+        return _CLOSED_PIPE
     except OSError as error:
+        _drop_stdout()
         return _failed(StorageError(f"cannot write the answer: {error.strerror}"))
     return 0 if stream.done else _failed(_reason(stream, note))
 
@@ -315,12 +329,11 @@ def _print_reasoning(line: str) -> None:
     sys.stderr.flush()
 
 
-def _closed_pipe() -> int:
-    """Point stdout at nothing, so that Python's own flush at exit finds no closed pipe."""
+def _drop_stdout() -> None:
+    """Point stdout at nothing, so that Python's own flush at exit does not fail as well."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 1)
     os.close(nowhere)
-    return 141
 
 
 def _failed(error: SmolctlError) -> int:

@@ -31,6 +31,31 @@ _TEMPORARY_LETTERS = 60
 _LINUX_FOLDERS = {"data": ".local/share", "config": ".config", "state": ".local/state"}
 _CA_BUNDLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
 
+ENVIRONMENT: dict[str, str] = {
+    "SMOLCTL_HOME": "where the models are; by default your platform's data folder",
+    "SMOLCTL_OFFLINE": "`1` keeps every command off the network",
+    "SMOLCTL_DEFAULT_REGISTRY": "the registry of names without one, instead of Docker Hub",
+    "SMOLCTL_KEEP_ALIVE": "how long an idle model stays loaded: `5m`, `0`, `-1` for ever",
+    "SMOLCTL_HOST": "a running `smolctl serve` that `run` is to ask: `127.0.0.1:12434`, or a URL",
+    "SMOLCTL_API_KEY": "the key that `serve` wants, and that `run` sends with `SMOLCTL_HOST`",
+    "DOCKER_CONFIG": "the folder of Docker's `config.json`, whose credentials are used",
+    "REGISTRY_AUTH_FILE": "podman's file with credentials, in place of Docker's",
+    "DOCKER_USERNAME, DOCKER_PASSWORD": (
+        "an account for Docker Hub alone; goes before what is stored"
+    ),
+    "SMOLCTL_CONFIG": (
+        "the configuration file; by default `config.toml` in your platform's folder"
+    ),
+    "HTTP_PROXY, HTTPS_PROXY, ALL_PROXY, NO_PROXY": (
+        "as usual, in either case; loopback is never proxied"
+    ),
+    "REQUESTS_CA_BUNDLE": (
+        "certificates to trust instead of the system's (also `CURL_CA_BUNDLE`, `SSL_CERT_FILE`)"
+    ),
+    "NO_COLOR": "no colours",
+}
+"""What each variable does, `code` in it as in Markdown; the manual shows it, and the README."""
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -44,6 +69,7 @@ class Settings:
     a PEM file or a folder of them. `state` is where logs go, and `runtime` where the sockets of
     running workers are. `keep_alive` is for how many seconds an idle worker stays, negative for
     ever, None where nobody says. `host` is a running gateway, as written, and `api_key` its key.
+    `keep_input` is whether what a person types in a chat is kept for the next one.
     """
 
     home: Path
@@ -59,6 +85,7 @@ class Settings:
     keep_alive: float | None = None
     host: str | None = None
     api_key: str | None = field(default=None, repr=False)
+    keep_input: bool = True
     source_date_epoch: str | None = None
     """The time that what is made here is to have, as written (reproducible-builds.org)."""
 
@@ -107,6 +134,7 @@ class Settings:
             keep_alive=keep_alive_seconds(keep_alive, "SMOLCTL_KEEP_ALIVE") if keep_alive else None,
             host=value("SMOLCTL_HOST") or None,
             api_key=value("SMOLCTL_API_KEY") or None,
+            keep_input=not _flag("SMOLCTL_NOHISTORY", value("SMOLCTL_NOHISTORY")),
             source_date_epoch=value("SOURCE_DATE_EPOCH") or None,
         )
 

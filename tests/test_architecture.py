@@ -9,6 +9,7 @@ import pytest
 
 import smolctl
 from smolctl.errors import EXIT_CODES
+from smolctl.settings import ENVIRONMENT
 
 PACKAGE = Path(smolctl.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
@@ -35,13 +36,15 @@ LAYERS = {
         "model",
     },
 }
-ONLY_CLI = {"rich", "typer"}
+ONLY_CLI = {"prompt_toolkit", "rich", "typer"}
 LAST_RESORT = {
     "cli/boundary.py",
+    "cli/markdown/view.py",
     "engine/scheduler.py",
     "registry/push.py",
     "registry/transfer.py",
     "runner/api/app.py",
+    "runner/batch/batch.py",
     "runner/gateway/threads.py",
 }
 """Where everything may be caught: at the border of the program, at that of a thread, whose errors
@@ -124,12 +127,9 @@ def test_the_readme_lists_every_exit_code():
         assert f"| {code} | {meaning} |" in readme
 
 
-def test_the_completions_are_what_the_tool_writes():
-    root = PACKAGE.parent
-    sys.path.insert(0, str(root / "tools"))
-    try:
-        from write_completions import SCRIPTS, script
-    finally:
-        sys.path.pop(0)
-    for shell, name in SCRIPTS.items():
-        assert (root / "completions" / name).read_text() == script(shell), "run `make completions`"
+def test_the_readme_lists_every_variable():
+    readme = (PACKAGE.parent / "README.md").read_text()
+    table = readme.partition("### Environment")[2].partition("\n### ")[0]
+    rows = dict(line.strip("| ").split(" | ") for line in table.splitlines()[4:] if line)
+    shown = {names.replace("`", ""): meaning for names, meaning in rows.items()}
+    assert shown == ENVIRONMENT

@@ -46,7 +46,9 @@ if TYPE_CHECKING:
         "model run ./m.gguf hi",
         "model run m.gguf hi",
         "model run ~/m hi",
-        "model run m -c 512 hi",
+        "model run m -c hi",
+        "model run m --continue hi",
+        "model run m --session trip hi",
         "--debug model run m hi",
     ],
 )
@@ -136,7 +138,8 @@ def environment(tmp_path: Path) -> dict[str, str]:
 def note(index: Path) -> Note:
     state = state_of(str(index))
     assert state is not None
-    return Note(str(index), state, "/run/a\udcffb.sock", "/log", "POST /v1\r\n")
+    marker = index.with_name("log-prompts")
+    return Note(str(index), state, "/run/a\udcffb.sock", "/log", "POST /v1\r\n", str(marker))
 
 
 def test_a_note_is_found_again(index: Path, environment: dict[str, str], tmp_path: Path) -> None:
@@ -174,6 +177,18 @@ def test_a_note_does_not_hold_once_the_index_changed(
     assert Note.find("m", environment) is None
     index.unlink()
     assert Note.find("m", environment) is None
+
+
+def test_a_note_does_not_hold_while_prompts_are_to_be_kept(
+    index: Path, environment: dict[str, str], tmp_path: Path
+) -> None:
+    note(index).write(f"{tmp_path}/smolctl", "m", environment)
+    assert Note.find("m", environment) is not None
+    marker = index.with_name("log-prompts")
+    marker.touch()
+    assert Note.find("m", environment) is None
+    marker.unlink()
+    assert Note.find("m", environment) is not None
 
 
 def test_a_folder_that_others_may_enter_is_not_believed(

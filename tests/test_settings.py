@@ -122,3 +122,8 @@ def test_a_gateway_and_its_key():
     assert (settings.host, settings.api_key) == ("x:1", "s3cret")
     assert "s3cret" not in repr(settings)
     assert Settings.from_environment({"SMOLCTL_HOST": ""}).host is None
+
+
+def test_what_is_typed_in_a_chat_is_kept_unless_that_is_not_wanted():
+    assert Settings.from_environment({}).keep_input
+    assert not Settings.from_environment({"SMOLCTL_NOHISTORY": "1"}).keep_input

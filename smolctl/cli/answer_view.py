@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from smolctl.cli.reasoning import ReasoningPrinter
+
 if TYPE_CHECKING:
     from smolctl.cli.output import Output
 
@@ -29,15 +31,20 @@ class PlainView:
         self._stream = stream
         self._kept: list[str] = []
         self._ended = True
+        self._reasoning = ReasoningPrinter(output)
 
     def reasoning(self, text: str) -> None:
         """Print more of the reasoning on stderr."""
-        self._output.aside(text)
+        if self._stream and not self._ended and self._reasoning.shares_terminal:
+            self._output.piece("\n")
+            self._ended = True
+        self._reasoning.show(text)
 
     def feed(self, text: str) -> None:
         """Print more of the answer."""
         if not text:
             return
+        self._reasoning.end()
         self._ended = text.endswith("\n")
         if self._stream:
             self._output.piece(text)
@@ -46,6 +53,7 @@ class PlainView:
 
     def finish(self) -> None:
         """Print what was kept, and end the last line."""
+        self._reasoning.end()
         rest = "".join(self._kept) + ("" if self._ended else "\n")
         self._kept, self._ended = [], True
         if rest:
@@ -57,5 +65,8 @@ def answer_view(output: Output, *, stream: bool = True, markdown: bool = True) -
 
     Without `stream` the answer is shown when it is whole.
     """
-    del markdown
+    if markdown and output.stdout_is_screen:
+        from smolctl.cli.markdown.view import MarkdownView
+
+        return MarkdownView(output, stream=stream)
     return PlainView(output, stream=stream)

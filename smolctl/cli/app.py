@@ -1,14 +1,14 @@
 """The tree of commands. A verb's module is imported only when that verb is used.
 
 Each verb's module has a function `command`, whose signature is the verb's arguments and flags
-(Typer reads it), and `EXAMPLES` that its help ends with.
+(Typer reads it), and `EXAMPLES` that its help ends with. A group has a table of verbs of its own.
 """
 
 from __future__ import annotations
 
 import difflib
 import importlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +21,7 @@ from smolctl import __version__
 from smolctl.errors import EXIT_CODES
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from typer._click import Command, Context, HelpFormatter, Parameter
 
@@ -38,8 +38,36 @@ class Verb:
     summary: str
 
 
-MODEL_VERBS: Mapping[str, Verb] = {
+@dataclass(frozen=True, eq=False)
+class Group:
+    """A line of the table that has a table of its own.
+
+    `aliases` are other names for its verbs. `default` is the verb that is meant when none is
+    named; without one, the help is shown then.
+    """
+
+    summary: str
+    verbs: Mapping[str, Verb | Group]
+    aliases: Mapping[str, str] = field(default_factory=dict)
+    default: str | None = None
+
+
+LOG_VERBS: Mapping[str, Verb] = {
+    "on": Verb("history.logs_on", "Keep each prompt and reply from now on."),
+    "off": Verb("history.logs_off", "Keep no more; what is kept stays."),
+    "status": Verb("history.logs_status", "Show whether the log is on, and what is in it."),
+    "path": Verb("history.logs_path", "Print where the log is."),
+    "list": Verb("history.logs_list", "Show the last prompts and replies (also: ls)."),
+    "rm": Verb("history.logs_rm", "Delete what was kept (also: remove)."),
+}
+SESSION_VERBS: Mapping[str, Verb] = {
+    "ls": Verb("history.sessions_ls", "List the conversations (also: list)."),
+    "show": Verb("history.sessions_show", "Show what was said in one."),
+    "rm": Verb("history.sessions_rm", "Delete conversations (also: remove)."),
+}
+MODEL_VERBS: Mapping[str, Verb | Group] = {
     "run": Verb("run", "Run a model: answer a prompt, or chat on a terminal."),
+    "batch": Verb("batch", "Answer many prompts with one model, several at once."),
     "pull": Verb("pull", "Bring a model from its registry to this machine."),
     "package": Verb("package", "Make a model of a GGUF file, or of a model that is here."),
     "push": Verb("push", "Send a model to its registry."),
@@ -49,6 +77,9 @@ MODEL_VERBS: Mapping[str, Verb] = {
     "ps": Verb("ps", "List the models that are loaded, and until when."),
     "unload": Verb("unload", "Have models leave the memory (also: stop)."),
     "logs": Verb("logs", "Show the log of a model's process."),
+    "sessions": Group(
+        "Conversations that `run` goes on with.", SESSION_VERBS, {"list": "ls", "remove": "rm"}
+    ),
     "status": Verb("status", "Show what runs, and where things are."),
     "ls": Verb("ls", "List the models that are here (also: list)."),
     "inspect": Verb("inspect", "Show everything about a model (also: show)."),
@@ -58,13 +89,32 @@ MODEL_VERBS: Mapping[str, Verb] = {
     "resolve": Verb("resolve", "Print the path of a model's GGUF file, for other tools."),
 }
 ALIASES = {"list": "ls", "show": "inspect", "stop": "unload"}
-TOP_VERBS: Mapping[str, Verb] = {
+TOP_VERBS: Mapping[str, Verb | Group] = {
+    "model": Group("Work with models: run, pull, list, remove.", MODEL_VERBS, ALIASES),
     "serve": Verb("serve", "Serve all models over HTTP: OpenAI's API, on port 12434."),
     "login": Verb("login", "Log in to a registry, Docker Hub by default."),
     "logout": Verb("logout", "Forget the credentials for a registry."),
+    "logs": Group(
+        "Prompts and replies, kept when it is on; off at first.",
+        LOG_VERBS,
+        {"ls": "list", "remove": "rm"},
+        default="list",
+    ),
+    "completion": Verb("completion", "Print the script that completes commands in a shell."),
     "demo": Verb("demo", "Pull, list and run a small demo model from a registry on loopback."),
     "version": Verb("version", "Print the versions of smolctl and of what it runs on."),
 }
+
+
+def verbs_below(
+    table: Mapping[str, Verb | Group], path: tuple[str, ...] = ()
+) -> Iterator[tuple[tuple[str, ...], Verb]]:
+    """Yield every verb of a table and of the groups in it, with the words that lead there."""
+    for name, line in table.items():
+        if isinstance(line, Group):
+            yield from verbs_below(line.verbs, (*path, name))
+        else:
+            yield (*path, name), line
 
 
 class _Verb(TyperCommand):
@@ -93,16 +143,27 @@ class _Verb(TyperCommand):
 class _Verbs(TyperGroup):
     """A group that finds its commands in a table and imports each when it is asked for."""
 
-    verbs: Mapping[str, Verb]
+    group: Group
 
     def list_commands(self, ctx: Context) -> list[str]:
         """Name the commands in the table's order: the most used come first."""
-        return [*super().list_commands(ctx), *self.verbs]
+        del ctx
+        return [*self.group.verbs]
 
     def get_command(self, ctx: Context, cmd_name: str) -> Command | None:
         """Import and return the command, under its own name or an alias."""
-        verb = self.verbs.get(ALIASES.get(cmd_name, cmd_name))
-        return _load(verb, cmd_name) if verb else super().get_command(ctx, cmd_name)
+        del ctx
+        found = self.group.verbs.get(self.group.aliases.get(cmd_name, cmd_name))
+        if isinstance(found, Group):
+            return _load_group(found, cmd_name)
+        return _load(found, cmd_name) if found else None
+
+    def parse_args(self, ctx: Context, args: list[str]) -> list[str]:
+        """Take the arguments in; where no verb is named, those of the default one."""
+        named = bool(args) and (not args[0].startswith("-") or args[0] in ctx.help_option_names)
+        if self.group.default is not None and not named:
+            args = [self.group.default, *args]
+        return super().parse_args(ctx, args)
 
     def resolve_command(
         self, ctx: Context, args: list[str]
@@ -111,9 +172,10 @@ class _Verbs(TyperGroup):
         name = args[0]
         if self.get_command(ctx, name) is None and not name.startswith("-"):
             path = ctx.command_path
-            if self.verbs is TOP_VERBS and ALIASES.get(name, name) in MODEL_VERBS:
+            if self.group.verbs is TOP_VERBS and ALIASES.get(name, name) in MODEL_VERBS:
                 raise UsageError(f"did you mean `{path} model {name}`?", ctx)
-            near = difflib.get_close_matches(name, [*self.list_commands(ctx), *ALIASES], n=1)
+            known = [*self.group.verbs, *self.group.aliases]
+            near = difflib.get_close_matches(name, known, n=1)
             guess = f"; did you mean `{path} {near[0]}`?" if near else ""
             raise UsageError(f"no such command: {name}{guess}", ctx)
         return super().resolve_command(ctx, args)
@@ -121,22 +183,12 @@ class _Verbs(TyperGroup):
     def format_commands(self, ctx: Context, formatter: HelpFormatter) -> None:
         """Write the summaries from the table, so that help imports no verb."""
         del ctx
-        rows = [
-            (name, command.get_short_help_str(80))
-            for name, command in self.commands.items()
-            if not command.hidden
-        ]
-        rows += [(name, verb.summary) for name, verb in self.verbs.items()]
         with formatter.section("Commands"):
-            formatter.write_dl(rows)
-
-
-class _ModelVerbs(_Verbs):
-    verbs = MODEL_VERBS
+            formatter.write_dl([(name, line.summary) for name, line in self.group.verbs.items()])
 
 
 class _TopVerbs(_Verbs):
-    verbs = TOP_VERBS
+    group = Group("Pull language models packaged as OCI artifacts and run them.", TOP_VERBS)
 
     def format_epilog(self, ctx: Context, formatter: HelpFormatter) -> None:
         """Write what each exit code means."""
@@ -156,13 +208,10 @@ def application() -> Command:
         context_settings=_CONTEXT,
         help="Pull language models packaged as OCI artifacts and run them on llama.cpp.",
     )
-    models = typer.Typer(cls=_ModelVerbs, no_args_is_help=True, rich_markup_mode=None)
-    models.callback()(_models)
     top.callback()(_top)
-    top.add_typer(models, name="model", help="Work with models: run, pull, list, remove.")
-    group = get_command(top)
-    group.params.append(_debug_option())
-    return group
+    made = get_command(top)
+    made.params.append(_debug_option())
+    return made
 
 
 def _top(
@@ -175,7 +224,23 @@ def _top(
         raise typer.Exit
 
 
-def _models() -> None:
+@cache
+def _load_group(group: Group, name: str) -> Command:
+    meant = f" Without a command: {group.default}." if group.default is not None else ""
+    app = typer.Typer(
+        cls=type("_ShownVerbs", (_Verbs,), {"group": group}),
+        name=name,
+        add_completion=False,
+        no_args_is_help=group.default is None,
+        rich_markup_mode=None,
+        context_settings=_CONTEXT,
+        help=f"{group.summary}{meant}",
+    )
+    app.callback()(_nothing)
+    return get_command(app)
+
+
+def _nothing() -> None:
     pass
 
 

@@ -17,7 +17,7 @@ from smolctl.cli.engine_options import (
     engine_options,
 )
 from smolctl.cli.invocation import Invocation
-from smolctl.cli.options import JsonFlag, PullPolicy, local_models
+from smolctl.cli.options import JsonFlag, PullPolicy
 from smolctl.cli.source import find_source
 from smolctl.errors import UsageError
 from smolctl.runner.benchmark import Speed, Spread, Workload, measure
@@ -50,7 +50,6 @@ def command(
         typer.Argument(
             metavar="MODEL",
             help="A name, a model ID, or a path: ./model.gguf",
-            autocompletion=local_models,
         ),
     ],
     concurrency: Annotated[

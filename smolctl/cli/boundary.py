@@ -28,8 +28,6 @@ _SIGPIPE_CODE = 141
 
 _MOMENT_SECONDS = 0.001
 
-_COMPLETION_VARIABLE = "_SMOLCTL_COMPLETE"
-
 
 class Terminated(BaseException):
     """SIGTERM arrived. Not an `Exception`, so that no code but the boundary's takes it."""
@@ -82,11 +80,6 @@ def _invoke(arguments: Sequence[str], output: Output) -> int:
 
     from smolctl.cli.app import application
 
-    if _COMPLETION_VARIABLE in os.environ:  # a shell asks what may come next
-        from typer.completion import completion_init  # type: ignore[attr-defined] # no __all__
-
-        completion_init()
-        application().main(prog_name="smolctl", complete_var=_COMPLETION_VARIABLE)
     command = application()
     try:
         # Not the command's own main(): it turns Ctrl-C and a closed pipe into exit codes itself.

@@ -14,6 +14,7 @@ from smolctl import quick
 from smolctl.cli.crash import on_abort
 from smolctl.engine.options import EngineOptions
 from smolctl.errors import UsageError
+from smolctl.history.location import HistoryFiles
 from smolctl.notes import state_of
 
 if TYPE_CHECKING:
@@ -83,7 +84,8 @@ def _with_worker(invocation: Invocation, wanted: Wanted, *, load: bool) -> Itera
     # A flag belongs to this call alone, and a file has no name that an index gives it.
     if before is not None and source.names and not wanted.named and wanted.keep_alive is None:
         head = endpoint.head("POST", CHAT_PATH, headers)
-        note = quick.Note(index, before, str(address.socket), str(address.log), head)
+        marker = HistoryFiles(invocation.settings.state).marker
+        note = quick.Note(index, before, str(address.socket), str(address.log), head, str(marker))
         note.write(str(folder.base), wanted.model, os.environ)
 
 

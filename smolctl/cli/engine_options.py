@@ -36,6 +36,17 @@ CacheTypeVFlag = Annotated[
     str | None,
     typer.Option("--cache-type-v", metavar="TYPE", help="Values in the KV cache; types as above."),
 ]
+KeepAliveFlag = Annotated[
+    str | None,
+    typer.Option(
+        "--keep-alive",
+        metavar="DURATION",
+        help="How long the idle model stays loaded: 5m, 0, -1 for ever (also: SMOLCTL_KEEP_ALIVE).",
+    ),
+]
+LocalFlag = Annotated[
+    bool, typer.Option("--local", help="Load it in this process, and leave nothing running.")
+]
 
 
 def engine_options(

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from smolctl.cli.invocation import Invocation
-from smolctl.cli.options import local_models
 from smolctl.cli.running import id_of
 from smolctl.errors import ModelNotFound
 from smolctl.runner.address import WorkerFolder
@@ -33,7 +32,6 @@ def command(
         typer.Argument(
             metavar="[MODEL]",
             help="A name, an ID or a path; else the last one.",
-            autocompletion=local_models,
         ),
     ] = None,
     follow: Annotated[

@@ -10,7 +10,7 @@ from smolctl.cli.invocation import Invocation
 from smolctl.cli.listed import Listed
 from smolctl.cli.listing import show_listing
 from smolctl.cli.noted_listing import listing_state, note_listing
-from smolctl.cli.options import JsonFlag, QuietFlag, local_models
+from smolctl.cli.options import JsonFlag, QuietFlag
 from smolctl.model.reference import ModelId
 
 if TYPE_CHECKING:
@@ -30,7 +30,6 @@ def command(
         typer.Argument(
             metavar="[MODEL]",
             help="Only this model, or this repository.",
-            autocompletion=local_models,
         ),
     ] = None,
     as_json: JsonFlag = False,

@@ -2,71 +2,126 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from smolctl.cli.answer_view import answer_view
-from smolctl.cli.run_flags import ReplyFormat
+from smolctl.cli.reply_output import reply_output
 from smolctl.engine.conversation import ChatRequest, Message
 from smolctl.engine.message_parts import MessageParts
+from smolctl.engine.sampling import Sampling
+from smolctl.errors import PromptTooLong
 from smolctl.history.exchange import Exchange
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from smolctl.cli.output import Output
+    from smolctl.cli.prompt_sources import Asked
     from smolctl.cli.record import Record
-    from smolctl.engine.sampling import Sampling
-    from smolctl.runner.chat_model import ChatModel
+    from smolctl.cli.reply_flags import ReplyFlags
+    from smolctl.cli.reply_form import ReplyForm
+    from smolctl.runner.chat_model import ChatModel, ChatReply
 
 
 @dataclass(frozen=True)
-class ReplyFlags:
-    """What the flags of `run` say about the reply, and about how it is given."""
+class OneShot:
+    """What is asked, once: the prompt, the system prompt, and how the reply is to be."""
 
-    schema: str | None = None
-    schema_multi: str | None = None
-    format: ReplyFormat = ReplyFormat.text
-    grammar: Path | None = None
-    tools: Path | None = None
-    extract: bool = False
-    json: bool = False
-    verbose: bool = False
-    stream: bool = True
-    markdown: bool = True
-    chunk: bool = False
+    asked: Asked
+    form: ReplyForm
+    flags: ReplyFlags
+    system: str | None = None
+    sampling: Sampling = field(default_factory=Sampling)
 
+    def answer(self, output: Output, model: ChatModel, record: Record) -> None:
+        """Have `model` reply, give the reply as the flags say, and keep it in `record`.
 
-def answer(
-    output: Output,
-    model: ChatModel,
-    messages: tuple[Message, ...],
-    sampling: Sampling,
-    flags: ReplyFlags,
-    record: Record,
-) -> None:
-    """Ask for the reply to `messages`, and give it as the flags say."""
-    view = answer_view(output, stream=flags.stream, markdown=flags.markdown)
-    parts = MessageParts()
-    with model.reply(ChatRequest(messages, sampling)) as reply:
+        Raises `NotRunnable` for a reply that is not of the form that was asked for, once it is
+        shown.
+        """
+        request = self._fitted(output, model, record)
+        parts = MessageParts()
+        shown = reply_output(output, model, self.flags, self.form)
         try:
-            for delta in reply:
-                parts.add(delta)
-                if delta.reasoning:
-                    view.reasoning(delta.reasoning)
-                view.feed(delta.content)
-        finally:
-            # Also when it was interrupted: what came is part of the answer, and ends as a line.
-            view.finish()
-    system = next((each.content for each in messages if each.role == "system"), None)
-    exchange = Exchange(
-        model.name,
-        messages[-1].content,
-        parts.content,
-        system,
-        parts.reasoning,
-        reply.finish_reason,
-        reply.usage,
-        reply.timings,
-    )
-    record.keep((*messages, Message("assistant", parts.content)), exchange)
+            with model.reply(request) as reply:
+                interrupted = True
+                try:
+                    for delta in reply:
+                        parts.add(delta)
+                        if not shown.add(delta, parts):
+                            break
+                    interrupted = False
+                finally:
+                    # Also when it was interrupted: what came is part of the answer.
+                    shown.finish(parts, reply, interrupted=interrupted)
+        except PromptTooLong as error:
+            raise self._too_long(error) from error
+        self._keep(model, record, request, parts, reply)
+        if self.flags.verbose:
+            from smolctl.cli.statistics import statistics_lines
+
+            for line in statistics_lines(model.load_seconds, reply.usage, reply.timings):
+                output.notice(line)
+        shown.check(parts, reply.finish_reason)
+
+    def _request(self, record: Record, text: str) -> ChatRequest:
+        """Return the request for the reply about `text`, after what was said before."""
+        before = record.messages
+        if self.system:
+            before = tuple(each for each in before if each.role != "system")
+            before = (Message("system", self.system), *before)
+        prompt = replace(self.asked, text=text).prompt(self.form.note)
+        messages = (*before, Message("user", prompt))
+        return self.form.on(ChatRequest(messages, self.sampling, self.flags.stop))
+
+    def _fitted(self, output: Output, model: ChatModel, record: Record) -> ChatRequest:
+        """Return the request; with --chunk, for answers to parts of the text where it is long."""
+        text = self.asked.text
+        if self.flags.chunk and text:
+            from smolctl.cli.part_progress import part_progress
+            from smolctl.runner.chunks import fitted
+
+            with part_progress(output) as on_part:
+                fits = fitted(
+                    model, lambda part: self._request(record, part), text, on_part=on_part
+                )
+            text = fits.text
+        return self._request(record, text)
+
+    def _too_long(self, error: PromptTooLong) -> PromptTooLong:
+        """Return `error`, which says of --chunk as well where that could help."""
+        if self.flags.chunk or not self.asked.text or self.form.tools:
+            return error
+        return PromptTooLong(
+            error.message,
+            hint="Ask for a larger context with --ctx-size, or have it worked on piece by piece"
+            " with --chunk.",
+            prompt_tokens=error.prompt_tokens,
+            context_size=error.context_size,
+        )
+
+    def _keep(
+        self,
+        model: ChatModel,
+        record: Record,
+        request: ChatRequest,
+        parts: MessageParts,
+        reply: ChatReply,
+    ) -> None:
+        # Calls are kept as text: nobody has results for them, which templates ask for.
+        calls = (
+            json.dumps({"name": call.name, "arguments": call.arguments})
+            for call in parts.tool_calls
+        )
+        text = "\n".join(part for part in (parts.content, *calls) if part)
+        messages = request.messages
+        exchange = Exchange(
+            model.name,
+            messages[-1].content,
+            text,
+            next((each.content for each in messages if each.role == "system"), None),
+            parts.reasoning,
+            reply.finish_reason,
+            reply.usage,
+            reply.timings,
+        )
+        record.keep((*messages, Message("assistant", text)), exchange)

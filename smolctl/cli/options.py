@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from dataclasses import dataclass
 from enum import Enum
@@ -11,7 +10,6 @@ from typing import Annotated
 
 import typer
 
-from smolctl.errors import SmolctlError
 from smolctl.model.reference import parse_registry
 from smolctl.settings import MAXIMUM_CONNECTIONS
 
@@ -23,20 +21,6 @@ class PullPolicy(str, Enum):
     always = "always"
     newer = "newer"
     never = "never"
-
-
-def local_models(incomplete: str) -> list[str]:
-    """Return the names that are here and begin with `incomplete`, for the shell's completion."""
-    from smolctl.settings import Settings
-    from smolctl.store.store import Store
-
-    try:
-        settings = Settings.from_environment(os.environ)
-        store = Store(settings.home, default_registry=parse_registry(settings.default_registry))
-        names = [store.familiar(tag) for model in store.models() for tag in model.tags]
-    except SmolctlError:
-        return []  # a completion has nowhere to say what is wrong
-    return [name for name in names if name.startswith(incomplete)]
 
 
 @dataclass(frozen=True)
@@ -66,7 +50,6 @@ ModelArgument = Annotated[
     typer.Argument(
         metavar="MODEL",
         help="A name (ai/smollm2:360M-F16) or a model ID.",
-        autocompletion=local_models,
     ),
 ]
 RegistryArgument = Annotated[

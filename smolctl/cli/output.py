@@ -56,6 +56,21 @@ class Output:
         """Whether a person reads stderr, so that progress may be drawn there."""
         return _is_terminal(sys.stderr) and os.environ.get("TERM") != "dumb"
 
+    @property
+    def stdout_is_screen(self) -> bool:
+        """Whether a person reads stdout on a terminal that can be drawn on."""
+        return self.stdout_is_terminal and os.environ.get("TERM") not in ("dumb", "unknown")
+
+    @property
+    def colour(self) -> bool:
+        """Whether the person wants colours. Source: no-color.org."""
+        return not os.environ.get("NO_COLOR")
+
+    @property
+    def has_signs(self) -> bool:
+        """Whether stdout can carry signs that ASCII lacks."""
+        return "utf" in (sys.stdout.encoding or "").lower()
+
     def line(self, text: str = "") -> None:
         """Print a line of the answer."""
         self._stdout(f"{printable(text)}\n")
@@ -82,9 +97,17 @@ class Output:
         self._stdout(printable(text) if self.stdout_is_terminal else text)
         self.flush()
 
-    def json(self, value: Any) -> None:
+    def draw(self, text: str) -> None:
+        """Print what was made for the terminal, control codes included, at once.
+
+        Whoever made it has dropped those of the model's with `printable`.
+        """
+        self._stdout(text)
+        self.flush()
+
+    def json(self, value: Any, *, on_one_line: bool = False) -> None:
         """Print `value` as the answer, in JSON, control characters and the like escaped."""
-        text = json.dumps(value, ensure_ascii=False, indent=2)
+        text = json.dumps(value, ensure_ascii=False, indent=None if on_one_line else 2)
         self._stdout(_CONTROL.sub(lambda match: f"\\u{ord(match[0]):04x}", text) + "\n")
 
     def table(self, headers: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -110,9 +133,10 @@ class Output:
         """Tell the person something that is not the answer, on stderr."""
         self._stderr(f"{printable(text)}\n")
 
-    def aside(self, text: str) -> None:
+    def aside(self, text: str, *, dim: bool = False) -> None:
         """Print a piece of what is not the answer (reasoning) on stderr, at once."""
-        self._stderr(printable(text))
+        text = printable(text)
+        self._stderr(f"\x1b[2m{text}\x1b[0m" if dim else text)
 
     def error(self, message: str, hint: str | None = None) -> None:
         """Say what failed, and on a second line what to do."""

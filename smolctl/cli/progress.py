@@ -175,7 +175,7 @@ class _Rate:
         rate = (present - before) / (now - then)
         if rate < 1:
             return "waiting"
-        return f"{format_size(int(rate))}/s, {_clock((size - present) / rate)} left"
+        return f"{format_size(int(rate))}/s, {clock((size - present) / rate)} left"
 
     def overall(self, size: int) -> str:
         """Return the rate and the time that it took, as text."""
@@ -183,10 +183,11 @@ class _Rate:
         came = size - self._present
         if seconds < _KNOWN_SECONDS or not came:
             return "done"
-        return f"{format_size(int(came / seconds))}/s, {_clock(seconds)}"
+        return f"{format_size(int(came / seconds))}/s, {clock(seconds)}"
 
 
-def _clock(seconds: float) -> str:
+def clock(seconds: float) -> str:
+    """Return `seconds` as minutes and seconds, with hours where there are some."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -43,16 +43,23 @@ def read_prompt(words: Sequence[str], output: Notices) -> str:
     Raises `UsageError` when all that gives nothing.
     """
     argument = " ".join(word for word in words if word != STDIN_ARGUMENT)
-    if STDIN_ARGUMENT in words or not words:
-        if sys.stdin.isatty():
-            output.notice("Type the prompt, and end it with Ctrl-D.")
-        piped = _read_all()
-    else:
-        piped = _read_if_alive(output)
+    piped = read_stdin(output, awaited=STDIN_ARGUMENT in words or not words)
     parts = [part for part in (argument, piped.strip("\n")) if part.strip()]
     if not parts:
         raise UsageError("the prompt is empty", hint="Give it as an argument or on standard input.")
     return "\n\n".join(parts)
+
+
+def read_stdin(output: Notices, *, awaited: bool) -> str:
+    """Return what is on standard input, waiting for its end where it is `awaited`.
+
+    Else it has the time to show signs of life that `read_prompt` speaks of.
+    """
+    if not awaited:
+        return _read_if_alive(output)
+    if sys.stdin is not None and sys.stdin.isatty():
+        output.notice("Type the text, and end it with Ctrl-D.")
+    return _read_all()
 
 
 def _read_if_alive(output: Notices) -> str:

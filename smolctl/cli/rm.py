@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from smolctl.cli.invocation import Invocation
-from smolctl.cli.options import JsonFlag, QuietFlag, local_models
+from smolctl.cli.options import JsonFlag, QuietFlag
 from smolctl.errors import SmolctlError
 from smolctl.model.units import format_size
 
@@ -25,9 +25,7 @@ def command(
     ctx: typer.Context,
     models: Annotated[
         list[str],
-        typer.Argument(
-            metavar="MODEL...", help="Names or IDs of models.", autocompletion=local_models
-        ),
+        typer.Argument(metavar="MODEL...", help="Names or IDs of models."),
     ],
     force: Annotated[
         bool, typer.Option("--force", "-f", help="By ID: also when it has several names.")

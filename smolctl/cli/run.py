@@ -13,12 +13,14 @@ from smolctl.cli.engine_options import (
     CtxSizeFlag,
     FlashAttnFlag,
     GpuLayersFlag,
+    KeepAliveFlag,
+    LocalFlag,
     ParallelFlag,
     ThreadsFlag,
     engine_options,
 )
 from smolctl.cli.invocation import Invocation
-from smolctl.cli.one_shot import ReplyFlags, answer
+from smolctl.cli.one_shot import OneShot
 from smolctl.cli.options import (
     CaFileFlag,
     MaxConnectionsFlag,
@@ -28,10 +30,12 @@ from smolctl.cli.options import (
     PullFlag,
     PullPolicy,
     RetriesFlag,
-    local_models,
 )
-from smolctl.cli.prompt import read_prompt, wants_chat
+from smolctl.cli.prompt import wants_chat
+from smolctl.cli.prompt_sources import PromptSources, text_or_file
 from smolctl.cli.record import open_record
+from smolctl.cli.reply_flags import ReplyFlags, ReplyFormat
+from smolctl.cli.reply_form import ReplyForm
 from smolctl.cli.run_flags import (
     ChunkFlag,
     ContinueFlag,
@@ -42,16 +46,25 @@ from smolctl.cli.run_flags import (
     NoMarkdownFlag,
     NoStreamFlag,
     PromptFileFlag,
-    ReplyFormat,
     ReplyJsonFlag,
     SchemaFlag,
     SchemaMultiFlag,
     SessionFlag,
+    StopFlag,
     SystemFlag,
+    ToolChoiceFlag,
     ToolsFlag,
     VerboseFlag,
 )
-from smolctl.engine.conversation import Message
+from smolctl.cli.sampling_flags import (
+    MaxTokensFlag,
+    MinPFlag,
+    RepeatPenaltyFlag,
+    SeedFlag,
+    TemperatureFlag,
+    TopKFlag,
+    TopPFlag,
+)
 from smolctl.engine.sampling import Sampling
 from smolctl.errors import UsageError
 from smolctl.settings import keep_alive_seconds
@@ -65,6 +78,19 @@ EXAMPLES = (
         "Several at once, each answer in one piece",
         "xargs -P4 -I{} smolctl model run ai/smollm2 --no-stream 'Translate: {}' < words.txt",
     ),
+    (
+        "Fields of a text, as JSON",
+        "smolctl model run ai/smollm2 -f bill.txt --schema 'vendor, total float, due: YYYY-MM-DD'",
+    ),
+    (
+        "The code alone, to a file",
+        "smolctl model run ai/smollm2 -x 'A Python function that reverses a list' > reverse.py",
+    ),
+    (
+        "A text that is longer than the context",
+        "smolctl model run ai/smollm2 --chunk -f book.txt 'Summarize:'",
+    ),
+    ("Text, tokens and timings", "smolctl model run ai/smollm2 --json 'Hello' | jq .usage"),
     ("A bare file", "smolctl model run ./model.gguf 'Hello'"),
 )
 
@@ -76,7 +102,6 @@ def command(
         typer.Argument(
             metavar="MODEL",
             help="A name, a model ID, or a path: ./model.gguf",
-            autocompletion=local_models,
         ),
     ],
     prompt: Annotated[
@@ -94,33 +119,20 @@ def command(
     format_: FormatFlag = ReplyFormat.text,
     grammar: GrammarFlag = None,
     tools: ToolsFlag = None,
+    tool_choice: ToolChoiceFlag = None,
     extract: ExtractFlag = False,
     json_: ReplyJsonFlag = False,
     verbose: VerboseFlag = False,
     no_stream: NoStreamFlag = False,
     no_markdown: NoMarkdownFlag = False,
-    temperature: Annotated[
-        float, typer.Option(help="How freely to choose; 0 always takes the likeliest token.")
-    ] = Sampling.temperature,
-    top_k: Annotated[
-        int, typer.Option("--top-k", help="Choose among this many tokens; 0 among all.")
-    ] = Sampling.top_k,
-    top_p: Annotated[
-        float, typer.Option("--top-p", help="Choose among the likeliest that sum up to this.")
-    ] = Sampling.top_p,
-    min_p: Annotated[
-        float,
-        typer.Option("--min-p", help="Leave out tokens below this share of the best."),
-    ] = Sampling.min_p,
-    repeat_penalty: Annotated[
-        float, typer.Option("--repeat-penalty", help="Above 1: make repetition less likely.")
-    ] = Sampling.repeat_penalty,
-    seed: Annotated[
-        int | None, typer.Option(help="The same seed gives the same answer; random by default.")
-    ] = None,
-    max_tokens: Annotated[
-        int | None, typer.Option("--max-tokens", "-n", help="End the answer after this many.")
-    ] = None,
+    temperature: TemperatureFlag = Sampling.temperature,
+    top_k: TopKFlag = Sampling.top_k,
+    top_p: TopPFlag = Sampling.top_p,
+    min_p: MinPFlag = Sampling.min_p,
+    repeat_penalty: RepeatPenaltyFlag = Sampling.repeat_penalty,
+    seed: SeedFlag = None,
+    max_tokens: MaxTokensFlag = None,
+    stop: StopFlag = None,
     ctx_size: CtxSizeFlag = None,
     threads: ThreadsFlag = None,
     parallel: ParallelFlag = None,
@@ -128,21 +140,11 @@ def command(
     flash_attn: FlashAttnFlag = None,
     cache_type_k: CacheTypeKFlag = None,
     cache_type_v: CacheTypeVFlag = None,
-    keep_alive: Annotated[
-        str | None,
-        typer.Option(
-            "--keep-alive",
-            metavar="DURATION",
-            help="How long the idle model stays loaded: 5m, 0, -1 for ever (also:"
-            " SMOLCTL_KEEP_ALIVE).",
-        ),
-    ] = None,
+    keep_alive: KeepAliveFlag = None,
     detach: Annotated[
         bool, typer.Option("--detach", "-d", help="Load the model, and leave.")
     ] = False,
-    local: Annotated[
-        bool, typer.Option("--local", help="Load it in this process, and leave nothing running.")
-    ] = False,
+    local: LocalFlag = False,
     pull: PullFlag = PullPolicy.missing,
     plain_http: PlainHttpFlag = False,
     ca_file: CaFileFlag = None,
@@ -152,10 +154,15 @@ def command(
 ) -> None:
     """Run a model: answer a prompt, or chat on a terminal.
 
-    The answer goes to standard output as it is generated, and nothing else does. With a prompt
-    and piped text, the model gets the prompt, a blank line and the text. Without a prompt, on a
-    terminal, it opens a chat. A model that is not here yet is pulled first. It stays loaded for a
-    while, in a process of its own, for whoever asks next.
+    The answer goes to standard output as it is generated, and nothing else does. The model gets
+    the words of the prompt, then what is in --prompt-file, in each --file and on standard input,
+    with a blank line between them. Without a prompt, on a terminal, it opens a chat. A model that
+    is not here yet is pulled first. It stays loaded for a while, in a process of its own, for
+    whoever asks next.
+
+    A reply that was cut before its JSON, its grammar, its code block or its tool call was whole
+    ends in exit code 7; what there is of it is printed all the same. A model that answers in text
+    though it may call tools prints nothing on standard output, and the exit code is 0.
     """
     sampling = Sampling(
         temperature=temperature,
@@ -179,35 +186,45 @@ def command(
     if local and (detach or stay is not None):
         flag = "--detach" if detach else "--keep-alive"
         raise UsageError(f"--local leaves nothing running, which contradicts {flag}")
-    if detach and prompt:
+    sources = PromptSources(tuple(prompt or ()), prompt_file, tuple(file or ()))
+    if detach and sources.some:
         raise UsageError("--detach only loads the model: it takes no prompt")
-    reply = ReplyFlags(
+    flags = ReplyFlags(
         schema=schema,
         schema_multi=schema_multi,
         format=format_,
         grammar=grammar,
         tools=tools,
+        tool_choice=tool_choice,
+        stop=tuple(stop or ()),
         extract=extract,
         json=json_,
         verbose=verbose,
         stream=not no_stream,
         markdown=not no_markdown,
         chunk=chunk,
+        kept=continue_ or session is not None,
     )
+    flags.check()
     network = NetworkFlags(plain_http, ca_file, max_connections, retries)
     invocation = Invocation.of(ctx, offline=offline, network=network)
-    words = prompt or []
-    chat = not detach and wants_chat(words)
+    chat = not (detach or sources.some or flags.for_scripts) and wants_chat(sources.words)
+    system = text_or_file(system)
     # The prompt first: a mistake in it should not have to wait for a model to load.
-    text = "" if chat or detach else read_prompt(words, invocation.output)
+    question = None
+    if not chat and not detach:
+        form = ReplyForm.read(flags)
+        asked = sources.read(invocation.output)
+        question = OneShot(asked, form, flags, system, sampling)
     record = open_record(invocation, model, session=session, latest=continue_)
     wanted = Wanted(model, pull, options, named, stay, local)
-    with open_chat(invocation, wanted, load=chat or detach) as found:
-        if chat:
-            from smolctl.cli.chat.chat import Chat
+    if chat:
+        from smolctl.cli.chat.start import chat_on_terminal
 
-            Chat(invocation.output, found, sampling, system).run()
-        elif not detach:
-            beginning = [Message("system", system)] if system else []
-            messages = (*beginning, Message("user", text))
-            answer(invocation.output, found, messages, sampling, reply, record)
+        chat_on_terminal(
+            invocation, wanted, sampling, system, record, verbose=verbose, markdown=not no_markdown
+        )
+        return
+    with open_chat(invocation, wanted, load=question is None or chunk) as found:
+        if question is not None:
+            question.answer(invocation.output, found, record)

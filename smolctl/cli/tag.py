@@ -7,7 +7,6 @@ from typing import Annotated
 import typer
 
 from smolctl.cli.invocation import Invocation
-from smolctl.cli.options import local_models
 
 EXAMPLES = (
     ("A short name of your own", "smolctl model tag ai/smollm2:360M-Q4_K_M mine:small"),
@@ -17,9 +16,7 @@ EXAMPLES = (
 
 def command(
     ctx: typer.Context,
-    source: Annotated[
-        str, typer.Argument(metavar="SOURCE", help="A name or an ID.", autocompletion=local_models)
-    ],
+    source: Annotated[str, typer.Argument(metavar="SOURCE", help="A name or an ID.")],
     target: Annotated[str, typer.Argument(metavar="TARGET", help="The name to add.")],
 ) -> None:
     """Give a model another name. Nothing is copied; both names mean the same files."""

@@ -7,7 +7,6 @@ from typing import Annotated
 import typer
 
 from smolctl.cli.invocation import Invocation
-from smolctl.cli.options import local_models
 from smolctl.cli.running import id_of, running
 from smolctl.errors import NotRunnable, UsageError
 from smolctl.runner.address import WorkerFolder
@@ -23,9 +22,7 @@ def command(
     ctx: typer.Context,
     models: Annotated[
         list[str] | None,
-        typer.Argument(
-            metavar="[MODEL]...", help="Names or IDs of models.", autocompletion=local_models
-        ),
+        typer.Argument(metavar="[MODEL]...", help="Names or IDs of models."),
     ] = None,
     every: Annotated[bool, typer.Option("--all", help="All models that are loaded.")] = False,
 ) -> None:

@@ -113,10 +113,10 @@ class ReplyReader:
         self._calls = calls
         self._scores: tuple[TokenScore, ...] = ()
 
-    @property
-    def called_tools(self) -> bool:
-        """Whether the reply calls tools: its finish reason is `tool_calls` then."""
-        return self._calls is not None and self._calls.calls > 0
+    def finish_reason(self, reason: str | None) -> str | None:
+        """Return why the reply ended, where its generation did for `reason`: to call tools, say."""
+        called = self._calls is not None and self._calls.calls > 0
+        return "tool_calls" if called and reason == "stop" else reason
 
     def deltas(self, pieces: Iterable[Piece]) -> Iterator[Delta]:
         """Yield the parts of a whole reply as they come."""

@@ -21,9 +21,6 @@ if TYPE_CHECKING:
 
     from smolctl.engine.options import EngineOptions
 
-_SPINS = "300"
-"""Turns that a waiting thread stays awake: enough for the next tensor, not for a time slice."""
-
 _FLASH_ATTENTION = {"auto": -1, "off": 0, "on": 1}
 """`enum llama_flash_attn_type`."""
 
@@ -41,7 +38,6 @@ def load_weights(
     ends the process, from here on. Raises `NotRunnable`, with llama.cpp's own reason, when it
     cannot load the file, and `UsageError` for GPU layers without a GPU.
     """
-    _wait_politely()
     lib = llama_cpp()
     log.quiet(debug=debug)
     log.forget_complaints()
@@ -149,17 +145,6 @@ def _may_repack(lib: Any) -> bool:
     model in Q4_0, Q4_K, Q6_K or Q8_0 ends the process with a segmentation fault.
     """
     return b"AMX_INT8 = 1" not in lib.llama_print_system_info()
-
-
-def _wait_politely() -> None:
-    """Have OpenMP's threads sleep when there is long nothing to do for them; they spin by default.
-
-    Where several processes share the cores (`xargs -P4`), a thread that spins keeps another one's
-    work from its core: four answers on two cores took 7.0 s, and take 1.9 s so. One alone is as
-    fast as before. libgomp reads the variable when it is loaded, with llama.cpp.
-    """
-    if "OMP_WAIT_POLICY" not in os.environ:
-        os.environ.setdefault("GOMP_SPINCOUNT", _SPINS)
 
 
 def _cores() -> int:

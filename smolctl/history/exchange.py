@@ -37,7 +37,8 @@ class Exchange:
 class Conversation:
     """Messages that a next one follows, the system prompt first where there is one.
 
-    `name` is what `--session` called it; None for one that has no name.
+    `name` is what `--session` called it; None for one that has no name. `revision` tells whether
+    somebody else changed it meanwhile.
     """
 
     id: int
@@ -46,3 +47,4 @@ class Conversation:
     created: datetime
     updated: datetime
     messages: tuple[Message, ...]
+    revision: int = 0

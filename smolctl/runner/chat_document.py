@@ -91,6 +91,14 @@ def parse_chat(document: Mapping[str, Any]) -> ChatCall:
     return ChatCall(chat, request.text("model"), read_delivery(request))
 
 
+def parse_tools(document: Any) -> tuple[Tool, ...]:
+    """Return the tools that `document`, the `tools` of a request, lists.
+
+    Raises `UsageError` for what is none, with its place: `tools[0].function`.
+    """
+    return tuple(_read_tool(each) for each in Fields({"tools": document}).children("tools"))
+
+
 def tool_call_document(call: ToolCall) -> dict[str, Any]:
     """Return `call` as it stands in an assistant's message."""
     function = {"name": call.name, "arguments": call.arguments}

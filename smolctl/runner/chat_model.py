@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from contextlib import AbstractContextManager
 
+    from smolctl.engine.chat import ReplyReader
     from smolctl.engine.conversation import ChatRequest, Delta
     from smolctl.engine.generation import Generation, Timings, Usage
     from smolctl.runner.loaded import LoadedModel
@@ -83,20 +84,21 @@ class LocalChat:
         """Generate the next message."""
         prepared = self._loaded.prepare(chat)
         with self._loaded.engine.submit(prepared.request) as generation:
-            yield _LocalReply(generation, prepared.reader.deltas(generation))
+            yield _LocalReply(generation, prepared.reader)
 
 
 class _LocalReply:
-    def __init__(self, generation: Generation, deltas: Iterator[Delta]) -> None:
+    def __init__(self, generation: Generation, reader: ReplyReader) -> None:
         self._generation = generation
-        self._deltas = deltas
+        self._reader = reader
+        self._deltas = reader.deltas(generation)
 
     def __iter__(self) -> Iterator[Delta]:
         return self._deltas
 
     @property
     def finish_reason(self) -> str | None:
-        return self._generation.finish_reason
+        return self._reader.finish_reason(self._generation.finish_reason)
 
     @property
     def usage(self) -> Usage:

@@ -35,8 +35,8 @@ class InvalidField(UsageError):
         self.param = param
 
 
-def parse_body(body: bytes) -> dict[str, Any]:
-    """Return the JSON object that `body` is.
+def parse_body(body: bytes, what: str = "the request's body") -> dict[str, Any]:
+    """Return the JSON object that `body` is; errors call it `what`.
 
     Raises `UsageError` for what is no JSON, no object, no text (lone surrogates), no number
     (NaN, infinity, more digits than Python reads), or nested too deeply.
@@ -44,18 +44,22 @@ def parse_body(body: bytes) -> dict[str, Any]:
     try:
         document = json.loads(body, parse_constant=_refuse_constant, parse_float=_finite)
     except RecursionError:
-        raise UsageError("the request's JSON is nested too deeply") from None
+        raise UsageError(f"{what} is nested too deeply") from None
+    except json.JSONDecodeError as error:
+        # Most of it has one line, and a row of a file has another number there.
+        place = f"column {error.colno}" if error.lineno == 1 else f"line {error.lineno}"
+        raise UsageError(f"{what} is not valid JSON: {error.msg}, {place}") from None
     except ValueError as error:  # UnicodeDecodeError too
-        raise UsageError(f"the request's body is not valid JSON: {error}") from None
+        raise UsageError(f"{what} is not valid JSON: {error}") from None
     if not isinstance(document, dict):
-        raise UsageError("the request's body is not a JSON object")
+        raise UsageError(f"{what} is not a JSON object")
     if _too_deep(document):
-        raise UsageError("the request's JSON is nested too deeply")
+        raise UsageError(f"{what} is nested too deeply")
     if _SURROGATE.search(body):
         try:
             json.dumps(document, ensure_ascii=False).encode()
         except UnicodeEncodeError:
-            raise UsageError("the request's JSON has half a surrogate pair in a string") from None
+            raise UsageError(f"{what} has half a surrogate pair in a string") from None
     return document
 
 

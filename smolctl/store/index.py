@@ -14,15 +14,13 @@ from typing import TYPE_CHECKING
 from smolctl.errors import IntegrityError, InvalidReference
 from smolctl.model.manifest import ImageIndex
 from smolctl.model.reference import Reference
+from smolctl.store.names import REF_NAME
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from smolctl.model.descriptor import Descriptor
     from smolctl.model.digest import Digest
-
-REF_NAME = "org.opencontainers.image.ref.name"
-"""Annotation of an index entry: its name. OCI image specification, "Annotations"."""
 
 
 @dataclass(frozen=True)

@@ -11,21 +11,19 @@ from typing import TYPE_CHECKING
 import pytest
 
 from smolctl.cli import boundary
-from smolctl.cli.app import ALIASES, MODEL_VERBS, TOP_VERBS, application
+from smolctl.cli.app import ALIASES, TOP_VERBS, application, verbs_below
 from smolctl.errors import EXIT_CODES
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-VERBS = {
-    **{("model", name): verb for name, verb in MODEL_VERBS.items()},
-    **{(name,): verb for name, verb in TOP_VERBS.items()},
-}
+VERBS = dict(verbs_below(TOP_VERBS))
 
 
 @pytest.fixture(autouse=True)
 def _own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SMOLCTL_HOME", str(tmp_path / "models"))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
 
 
 @pytest.mark.parametrize("path", VERBS, ids=" ".join)
@@ -54,6 +52,7 @@ def test_the_examples_parse(path: tuple[str, ...]) -> None:
 
 def commands(line: str) -> list[list[str]]:
     """The commands of a line, those in `$(…)` too, each as its words."""
+    line = re.sub(r" [<>]+ [\w./~$-]+", "", line)  # to and from files
     inner = re.findall(r"\$\((.*?)\)", line)
     lexer = shlex.shlex(re.sub(r"\$\(.*?\)", "", line), posix=True, punctuation_chars="|")
     lexer.whitespace_split = True
@@ -105,6 +104,10 @@ def test_an_alias_does_what_its_verb_does(
         (["model", "inspct", "x"], "smolctl model inspect"),
         (["model", "shwo", "x"], "smolctl model show"),
         (["dmeo"], "smolctl demo"),
+        (["logs", "sttaus"], "smolctl logs status"),
+        (["logs", "remvoe"], "smolctl logs remove"),
+        (["model", "sessions", "shwo"], "smolctl model sessions show"),
+        (["sessions"], "smolctl model sessions"),
     ],
     ids=lambda part: " ".join(part) if isinstance(part, list) else "",
 )
@@ -153,3 +156,17 @@ def test_the_usage_says_what_is_required_and_what_may_repeat(
     boundary.run(["model", verb, "--help"])
 
     assert capsys.readouterr().out.splitlines()[0] == f"Usage: smolctl model {usage}"
+
+
+def test_a_group_with_a_default_verb_means_it_where_none_is_named(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert boundary.run(["logs", "list", "--json"]) == 0
+    listed = capsys.readouterr().out
+    for line in (["logs", "--json"], ["logs", "--debug", "--json"], ["logs", "ls", "--json"]):
+        assert boundary.run(line) == 0
+        assert capsys.readouterr().out == listed
+    for line in (["logs", "--help"], ["logs", "-h"]):
+        assert boundary.run(line) == 0
+        assert "Commands:" in capsys.readouterr().out
+    assert boundary.run(["model", "sessions"]) == 2  # it has none

@@ -39,7 +39,7 @@ run "$MODEL" --schema 'name, age int' -n 3 'Anna is 7.' > out 2> err || code=$?
 test "$code" = 7
 
 # 8: local storage.
-expect 8 'folder' env SMOLCTL_HOME=/dev/null/models smolctl model pull ai/smollm2
+expect 8 'not a directory' env SMOLCTL_HOME=/dev/null/models smolctl model pull ai/smollm2
 
 # 130 and 143: stopped from outside, with what was there so far.
 for signal in INT:130 TERM:143; do

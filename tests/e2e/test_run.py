@@ -151,12 +151,13 @@ def test_a_model_that_is_still_loading_can_be_interrupted(
 
 
 def test_a_chat_answers_keeps_what_was_said_and_leaves(smolctl: Smolctl, gguf: str) -> None:
+    smolctl.environment["TERM"] = "dumb"  # what draws is in test_chat.py
     code, drawn = smolctl.on_a_terminal(
         "model", "run", gguf, "--temperature", "0",
         dialogue=[
             (rb"> ", b"What is the capital of Italy?\n"),
             (rb"Rome\.\r\n", b"/nonsense\n"),
-            (rb"No such command: /nonsense", b"/clear\nWhat is 2 + 3?\n"),
+            (rb"no such command: /nonsense", b"/clear\nWhat is 2 + 3?\n"),
             (rb"2 \+ 3 = 5\.\r\n", b"/bye\n"),
         ],
     )  # fmt: skip
@@ -169,6 +170,7 @@ def test_a_chat_answers_keeps_what_was_said_and_leaves(smolctl: Smolctl, gguf: s
 def test_in_a_chat_ctrl_c_stops_the_answer_alone(
     smolctl: Smolctl, endless: str, way: tuple[str, ...]
 ) -> None:
+    smolctl.environment["TERM"] = "dumb"  # what draws is in test_chat.py
     code, drawn = smolctl.on_a_terminal(
         "model", "run", endless, "--temperature", "2", *way,
         dialogue=[
@@ -182,6 +184,7 @@ def test_in_a_chat_ctrl_c_stops_the_answer_alone(
 
 
 def test_a_chat_ends_with_the_end_of_its_input(smolctl: Smolctl, gguf: str) -> None:
+    smolctl.environment["TERM"] = "dumb"
     code, _ = smolctl.on_a_terminal(
         "model", "run", "--local", gguf, dialogue=[(rb"> ", END_OF_INPUT)]
     )

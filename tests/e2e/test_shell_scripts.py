@@ -29,7 +29,8 @@ def test_a_script(filled: Smolctl, tmp_path: Path, script: Path) -> None:
         "MODEL": "small",
     }
     done = subprocess.run(
-        ["bash", "-xeuo", "pipefail", str(script)],
+        # The trace goes where no redirection of the script reaches it.
+        ["bash", "-xeuo", "pipefail", "-c", 'exec 9>&2; BASH_XTRACEFD=9; . "$0"', str(script)],
         cwd=folder,
         env=environment,
         stdin=subprocess.DEVNULL,

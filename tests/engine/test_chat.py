@@ -55,14 +55,15 @@ def test_reasoning_then_text_then_a_call_however_it_is_cut(places):
         "Let me see.",
         [("now", '{"zone": "UTC"}')],
     )
-    assert read.called_tools
+    assert read.finish_reason("stop") == "tool_calls"
+    assert read.finish_reason("length") == "length"
 
 
 def test_a_call_that_is_only_thought_of_is_none():
     read = reader()
     text = f"<think>I could say {CALL}</think>No."
     assert joined(read.deltas([Piece(text)])) == (f"I could say {CALL}", "No.", [])
-    assert not read.called_tools
+    assert read.finish_reason("stop") == "stop"
 
 
 def test_a_reply_that_begins_inside_the_reasoning():

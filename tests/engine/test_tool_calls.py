@@ -98,7 +98,7 @@ def called(engine, source, seeds=range(20), max_tokens=400, **more):
     for reader, generation in running:
         deltas = list(reader.deltas(generation))
         calls = [delta.tool_call for delta in deltas if delta.tool_call is not None]
-        assert reader.called_tools == bool(calls)
+        assert reader.finish_reason("stop") == ("tool_calls" if calls else "stop")
         content = "".join(delta.content for delta in deltas)
         yield calls, content, generation.finish_reason
 

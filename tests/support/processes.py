@@ -134,14 +134,15 @@ class Smolctl:
         return [pid for pid in pids if pid is not None]
 
     def on_a_terminal(
-        self, *arguments: str | Path, dialogue: Sequence[tuple[bytes, bytes]] = ()
+        self, *arguments: str | Path, dialogue: Sequence[tuple[bytes, bytes | signal.Signals]] = ()
     ) -> tuple[int, bytes]:
         """Run with all three streams on one terminal; gives the exit code and what was drawn.
 
         Each line of the dialogue is what to wait for on the screen (a regular expression), and
-        what to type then.
+        what to type then, or the signal to send. The terminal must be left as it was.
         """
         ours, theirs = pty.openpty()
+        modes = termios.tcgetattr(ours)
         try:
             process = self.start(
                 *arguments,
@@ -157,8 +158,12 @@ class Smolctl:
             drawn = b""
             for awaited, typed in dialogue:
                 drawn += _read_until(ours, awaited)
-                os.write(ours, typed)
+                if isinstance(typed, signal.Signals):
+                    process.send_signal(typed)
+                else:
+                    os.write(ours, typed)
             drawn += _read_until(ours, None)
+            assert termios.tcgetattr(ours) == modes
             return process.wait(_LIMIT_SECONDS), drawn
         finally:
             os.close(ours)

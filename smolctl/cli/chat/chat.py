@@ -1,88 +1,267 @@
-"""The chat on a terminal: a plain one, a line at a time."""
+"""The chat on a terminal: a person, a model, and what they said so far."""
 
 from __future__ import annotations
 
+import textwrap
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
-from smolctl.engine.conversation import ChatRequest, Message
-from smolctl.errors import NotRunnable, PromptTooLong
+from smolctl.cli.chat.answering import show_answer
+from smolctl.cli.chat.attachment import Attachment, with_attachments
+from smolctl.cli.chat.commands import COMMAND_NAMES, find_command
+from smolctl.cli.chat.context_room import fitted, shortened, tokens_per_letter
+from smolctl.cli.chat.keyboard import typing_hidden
+from smolctl.cli.chat.typed import Ordered, Said, understood
+from smolctl.cli.output import printable_line
+from smolctl.cli.statistics import statistics_lines
+from smolctl.engine.conversation import ChatRequest
+from smolctl.errors import PromptTooLong, SmolctlError, UsageError
+from smolctl.history.exchange import Exchange
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from smolctl.cli.chat.answering import Answer
+    from smolctl.cli.chat.dialogue import Dialogue
+    from smolctl.cli.chat.line_reader import LineReader
+    from smolctl.cli.chat.open_model import OpenModel
     from smolctl.cli.output import Output
-    from smolctl.engine.sampling import Sampling
+    from smolctl.cli.record import Record
     from smolctl.runner.chat_model import ChatModel
 
-_PROMPT = "> "
-_LEAVE = frozenset({"/bye", "/exit", "/quit"})
-_HELP = "Ctrl-C stops an answer, /clear forgets the conversation, /bye or Ctrl-D leaves."
+_NAMES = frozenset(COMMAND_NAMES)
+_SHOWN_LETTERS = 160
 
 
 class Chat:
-    """A conversation with one model."""
+    """A conversation with the model that is `opened`, which goes on from `dialogue`.
+
+    The commands (`commands.py`) read and change what is public here.
+    """
 
     def __init__(
         self,
         output: Output,
-        model: ChatModel,
-        sampling: Sampling,
-        system: str | None,
+        reader: LineReader,
+        opened: OpenModel,
+        dialogue: Dialogue,
+        record: Record,
+        *,
+        verbose: bool = False,
+        markdown: bool = True,
     ) -> None:
-        self._output = output
-        self._model = model
-        self._sampling = sampling
-        self._beginning = [Message("system", system)] if system else []
-        self._messages = list(self._beginning)
+        self.output = output
+        self.dialogue = dialogue
+        self.record = record
+        self.verbose = verbose
+        self.markdown = markdown
+        self.leaving = False
+        self.attachments: list[Attachment] = []
+        self.statistics: list[str] = []
+        self.used_tokens: int | None = None
+        self.file: Path | None = None
+        self._reader = reader
+        self._opened = opened
+        self._replaced: Dialogue | None = None  # what /undo after /clear or /load goes back to
+        self._unanswered: str | None = None
+        self._density: float | None = None
+        self._told_forgotten = False
+        self._told_load: float | None = None
+
+    @property
+    def model(self) -> ChatModel:
+        """The model that answers."""
+        return self._opened.model
 
     def run(self) -> None:
         """Talk until the person leaves."""
-        import readline  # noqa: F401 - importing it gives input() its line editing
+        # A reader of keys shows them itself; between its prompts nothing else is to take them.
+        with nullcontext() if self._reader.lines else typing_hidden(lines=False):
+            self._welcome()
+            self._converse()
 
-        size = self._model.context_size
-        context = "" if size is None else f", {size} tokens of context"
-        self._output.notice(f"Chat with {self._model.name}{context}.\n{_HELP}")
-        while True:
+    def _converse(self) -> None:
+        while not self.leaving:
             try:
-                line = input(_PROMPT).strip()
-                if line in _LEAVE:
-                    return
-                self._obey(line)
+                text = self._reader.read(self._prompt)
             except KeyboardInterrupt:
-                self._output.notice("\n/bye or Ctrl-D leaves.")
+                self.output.notice("/bye or Ctrl-D leaves.")
+                continue
             except EOFError:
-                self._output.line()
                 return
+            try:
+                self._obey(text)
+            except KeyboardInterrupt:
+                self.output.notice("Stopped.")
+            except SmolctlError as error:  # of this turn alone: its worker died, say
+                self.output.error(error.message, error.hint)
 
-    def _obey(self, line: str) -> None:
-        if line == "/clear":
-            self._messages = list(self._beginning)
-        elif line in ("/help", "/?"):
-            self._output.notice(_HELP)
-        elif line.startswith("/"):
-            self._output.notice(f"No such command: {line.split()[0]}. {_HELP}")
-        elif line:
-            self._turn(line)
+    def replace(self, dialogue: Dialogue) -> None:
+        """Put another conversation in the place of this one, which /undo brings back."""
+        if self.dialogue.turns:
+            self._replaced = self.dialogue
+        self._begin_anew()
+        self.change(dialogue)
 
-    def _turn(self, line: str) -> None:
-        question = Message("user", line)
-        chat = ChatRequest((*self._messages, question), self._sampling)
-        answer: list[str] = []
+    def change(self, dialogue: Dialogue) -> None:
+        """Go on from `dialogue`."""
+        self.dialogue = dialogue
+        self.record.keep(dialogue.messages)
+
+    def undo(self) -> None:
+        """Take back the last turn, or what replaced the conversation."""
+        if self._replaced is not None:
+            replaced, self._replaced = self._replaced, None
+            self._begin_anew()
+            self.change(replaced)
+            self.output.notice("The conversation is back as it was.")
+        elif self.dialogue.turns:
+            question = self.dialogue.turns[-1].question
+            self.change(self.dialogue.undone())
+            self.output.notice(f"Taken back: {_brief(question)}")
+        else:
+            raise UsageError("there is nothing to undo")
+
+    def retry(self) -> None:
+        """Ask the last question again, in place of its answer where it has one."""
+        if self._unanswered is not None:
+            self._ask(self.dialogue, self._unanswered)
+        elif self.dialogue.turns:
+            self._ask(self.dialogue.undone(), self.dialogue.turns[-1].question)
+        else:
+            raise UsageError("there is no question yet")
+
+    def switch_model(self, name: str) -> None:
+        """Go on with the model called `name`; where that fails, with this one as before."""
         try:
-            with self._model.reply(chat) as reply:
-                for delta in reply:
-                    if delta.reasoning:
-                        self._output.aside(delta.reasoning)
-                    if delta.content:
-                        self._output.piece(delta.content)
-                        answer.append(delta.content)
+            self._opened.switch(name)
         except KeyboardInterrupt:
-            pass  # the answer so far stays part of the conversation
-        except PromptTooLong as error:  # the conversation has outgrown the context
-            self._output.error(error.message, "/clear begins a new conversation.")
+            self.output.interrupted()
+            self.output.notice(f"Going on with {self.model.name}.")
             return
-        except NotRunnable as error:  # its worker died, say; the next turn starts another
-            if answer:
-                self._output.line()
-            self._output.error(error.message, error.hint)
-            return
-        self._output.line()
-        self._messages += [question, Message("assistant", "".join(answer))]
+        finally:
+            self.output.on_interrupt(None)
+        self.dialogue = self.dialogue.remembering()
+        self._begin_anew()
+        self.output.notice(f"Going on with {self._named_model}.")
+
+    def show_last_turn(self) -> None:
+        """Show what was said last, in short."""
+        if self.dialogue.turns:
+            last = self.dialogue.turns[-1]
+            self.output.notice(f"> {_brief(last.question)}\n{_brief(last.answer)}")
+
+    @property
+    def _named_model(self) -> str:
+        size = self.model.context_size
+        return self.model.name + ("" if size is None else f", {size} tokens of context")
+
+    @property
+    def _prompt(self) -> str:
+        count = len(self.attachments)
+        return f"({count} file{'s' * (count > 1)}) > " if count else "> "
+
+    def _welcome(self) -> None:
+        self.output.notice(f"Chat with {self._named_model}. /help lists commands and keys.")
+        turns = len(self.dialogue.turns)
+        if turns:
+            name = self.record.name or "the last conversation"
+            counted = f"{turns} turn{'s' * (turns > 1)}"
+            self.output.notice(f"Going on with {name}, {counted}. The last one:")
+            self.show_last_turn()
+
+    def _begin_anew(self) -> None:
+        """Forget what was measured and told of another conversation, or with another model."""
+        self._told_forgotten = False
+        self._density = self.used_tokens = self._unanswered = None
+
+    def _obey(self, text: str) -> None:
+        typed = understood(text, _NAMES)
+        if isinstance(typed, Ordered):
+            find_command(typed.name).act(self, typed.argument)
+        elif isinstance(typed, Said) and self._ask(
+            self.dialogue, with_attachments(typed.text, self.attachments)
+        ):
+            self.attachments = []
+
+    def _ask(self, dialogue: Dialogue, question: str) -> bool:
+        """Have `question` answered after `dialogue`, and return whether it was.
+
+        A question without an answer is no part of the conversation.
+        """
+        self._unanswered = question
+        with typing_hidden(lines=self._reader.lines):
+            asked, answer = self._answered(dialogue, question)
+        self._measure(asked, question, answer)
+        if answer.interrupted and not answer.content:
+            self.output.notice("Stopped before the answer began.")
+            return False
+        self._unanswered = self._replaced = None
+        self.dialogue = asked.answered(question, answer.content)
+        self._tell_end(answer)
+        self.record.keep(self.dialogue.messages, self._exchange(question, answer))
+        return True
+
+    def _answered(self, dialogue: Dialogue, question: str) -> tuple[Dialogue, Answer]:
+        """Return the answer, and the dialogue with as many turns forgotten as that took."""
+        context = self.model.context_size
+        if self._density is not None and context is not None:
+            dialogue = fitted(dialogue, question, self._density, context)
+        while True:
+            request = ChatRequest(dialogue.asking(question), dialogue.sampling)
+            try:
+                answer = show_answer(self.output, self.model, request, markdown=self.markdown)
+            except PromptTooLong as error:
+                shorter = shortened(dialogue, question, error)
+                if shorter is None:
+                    raise PromptTooLong(
+                        error.message, hint="Shorten the message; up-arrow brings it back."
+                    ) from error
+                dialogue = shorter
+            else:
+                return dialogue, answer
+
+    def _measure(self, dialogue: Dialogue, question: str, answer: Answer) -> None:
+        if answer.usage is not None:
+            self.used_tokens = answer.usage.prompt + answer.usage.completion
+            self._density = tokens_per_letter(dialogue.asking(question), answer.usage.prompt)
+        load = self.model.load_seconds
+        told, self._told_load = self._told_load, load
+        self.statistics = statistics_lines(
+            None if load == told else load, answer.usage, answer.timings
+        )
+
+    def _tell_end(self, answer: Answer) -> None:
+        if answer.finish_reason == "length":
+            self.output.notice(self._why_cut(answer))
+        elif not answer.content:
+            self.output.notice("The answer is empty.")
+        if self.dialogue.forgotten and not self._told_forgotten:
+            self._told_forgotten = True
+            self.output.notice(
+                "The conversation has outgrown the context: its oldest turns are no longer sent."
+            )
+        if self.verbose:
+            self.output.notice("\n".join(self.statistics))
+
+    def _why_cut(self, answer: Answer) -> str:
+        limit = self.dialogue.sampling.max_tokens
+        if limit is not None and (answer.usage is None or answer.usage.completion >= limit):
+            return f"The answer was cut: max_tokens is {limit} (/set max_tokens)."
+        return "The answer was cut: the context is full."
+
+    def _exchange(self, question: str, answer: Answer) -> Exchange:
+        return Exchange(
+            self.model.name,
+            question,
+            answer.content,
+            self.dialogue.system,
+            answer.reasoning,
+            answer.finish_reason,
+            answer.usage,
+            answer.timings,
+        )
+
+
+def _brief(text: str) -> str:
+    return textwrap.shorten(printable_line(text), _SHOWN_LETTERS, placeholder=" …")

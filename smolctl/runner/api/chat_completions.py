@@ -73,7 +73,7 @@ class _Messages:
 
     def last(self, index: int, generation: Generation) -> dict[str, Any]:
         """Return the choice that says why the message ended."""
-        reason = self._finish_reason(index, generation)
+        reason = self._readers[index].finish_reason(generation.finish_reason)
         return {"index": index, "delta": {}, "logprobs": None, "finish_reason": reason}
 
     def add(self, index: int, piece: Piece | None) -> None:
@@ -88,17 +88,12 @@ class _Messages:
             "index": index,
             "message": _document(message),
             "logprobs": _logprobs(message.scores) if self._logprobs else None,
-            "finish_reason": self._finish_reason(index, generation),
+            "finish_reason": self._readers[index].finish_reason(generation.finish_reason),
         }
 
     def _read(self, index: int, piece: Piece | None) -> Iterator[Delta]:
         reader = self._readers[index]
         return reader.finish() if piece is None else reader.feed(piece)
-
-    def _finish_reason(self, index: int, generation: Generation) -> str | None:
-        if generation.finish_reason == "stop" and self._readers[index].called_tools:
-            return "tool_calls"
-        return generation.finish_reason
 
 
 def _document(message: MessageParts) -> dict[str, Any]:

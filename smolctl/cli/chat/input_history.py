@@ -1,0 +1,93 @@
+"""What a person typed in earlier chats: a file of JSON strings, a line each."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+_MOST_ENTRIES = 1000
+_ENTRY_LETTERS = 16 * 1024
+"""A text that is longer was pasted, and lies somewhere already."""
+_MOST_BYTES = 4 * 1024 * 1024
+
+
+class InputHistory:
+    """The file at `path`, for this user alone; several chats may add to it at once.
+
+    It keeps the latest entries: a thousand, and not more than four megabytes. All of it raises
+    `OSError` where the file cannot be used.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def load(self) -> list[str]:
+        """Return what is kept, the oldest first. Lines that nobody here wrote are left out."""
+        try:
+            with self._opened(os.O_RDONLY, fcntl.LOCK_SH) as handle:
+                return self._entries(handle)
+        except FileNotFoundError:
+            return []
+
+    def add(self, text: str) -> None:
+        """Keep `text`, and drop the older half of what is kept when there is too much."""
+        if len(text) > _ENTRY_LETTERS:
+            return
+        line = json.dumps(text).encode() + b"\n"
+        folder = self._path.parent
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if folder.stat().st_mode & 0o077:  # made for something that was nobody's secret
+            folder.chmod(0o700)
+        with self._opened(os.O_RDWR | os.O_APPEND | os.O_CREAT, fcntl.LOCK_EX) as handle:
+            os.write(handle, line)
+            if os.fstat(handle).st_size > _MOST_BYTES:
+                self._halve(handle)
+
+    def trim(self) -> None:
+        """Drop the older half when there are too many entries."""
+        try:
+            with self._opened(os.O_RDWR | os.O_APPEND, fcntl.LOCK_EX) as handle:
+                if len(self._entries(handle)) > _MOST_ENTRIES:
+                    self._halve(handle)
+        except FileNotFoundError:
+            pass
+
+    def _halve(self, handle: int) -> None:
+        kept = self._entries(handle)[-_MOST_ENTRIES:]
+        kept = kept[len(kept) // 2 :]
+        os.ftruncate(handle, 0)
+        os.write(handle, b"".join(json.dumps(entry).encode() + b"\n" for entry in kept))
+
+    @staticmethod
+    def _entries(handle: int) -> list[str]:
+        os.lseek(handle, max(os.fstat(handle).st_size - _MOST_BYTES, 0), os.SEEK_SET)
+        content = b""
+        while piece := os.read(handle, _MOST_BYTES):
+            content += piece
+            if len(content) > 2 * _MOST_BYTES:
+                break
+        return [entry for line in content.splitlines() if (entry := _entry(line)) is not None]
+
+    @contextmanager
+    def _opened(self, flags: int, lock: int) -> Iterator[int]:
+        handle = os.open(self._path, flags | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(handle, lock)
+            yield handle
+        finally:
+            os.close(handle)
+
+
+def _entry(line: bytes) -> str | None:
+    try:
+        entry = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return entry if isinstance(entry, str) else None

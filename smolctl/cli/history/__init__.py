@@ -1,0 +1,1 @@
+"""The commands that show, turn on and off, and delete what history keeps."""

@@ -1,0 +1,70 @@
+"""`smolctl model sessions ls`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from smolctl.cli.invocation import Invocation
+from smolctl.cli.options import JsonFlag
+from smolctl.history.location import HistoryFiles
+from smolctl.model.units import format_age, format_time
+
+if TYPE_CHECKING:
+    from smolctl.history.conversations import Summary
+
+EXAMPLES = (
+    ("The conversations, the last one first", "smolctl model sessions ls"),
+    ("For a script", "smolctl model sessions ls --json | jq -r '.[].name'"),
+)
+HEADERS = ("NAME", "MODEL", "TURNS", "UPDATED", "FIRST PROMPT")
+
+_OPENING_LETTERS = 40
+
+
+def command(
+    ctx: typer.Context,
+    as_json: JsonFlag = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Print only names and numbers.")
+    ] = False,
+) -> None:
+    """List the conversations that `run` can go on with, the one that changed last first.
+
+    Those without a name are listed by their numbers, which do as names: `run --session 12`.
+    """
+    from smolctl.history.conversations import summaries
+    from smolctl.history.database import reading
+
+    invocation = Invocation.of(ctx)
+    output = invocation.output
+    with reading(HistoryFiles(invocation.settings.state)) as connection:
+        found = summaries(connection)
+    if as_json:
+        output.json([_as_json(each) for each in found])
+    elif quiet:
+        for each in found:
+            output.line(each.label)
+    else:
+        output.table(HEADERS, [_row(each) for each in found])
+        if not found and output.stdout_is_terminal:
+            output.notice("None yet. `smolctl model run MODEL --session NAME` keeps one.")
+
+
+def _row(each: Summary) -> tuple[str, ...]:
+    opening = " ".join(each.opening[: 4 * _OPENING_LETTERS].split())
+    if len(opening) > _OPENING_LETTERS:
+        opening = f"{opening[: _OPENING_LETTERS - 1]}…"
+    return (each.label, each.model, str(each.turns), format_age(each.updated), opening)
+
+
+def _as_json(each: Summary) -> dict[str, object]:
+    return {
+        "id": each.id,
+        "name": each.name,
+        "model": each.model,
+        "turns": each.turns,
+        "created": format_time(each.created),
+        "updated": format_time(each.updated),
+    }

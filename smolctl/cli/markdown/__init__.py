@@ -1,0 +1,1 @@
+"""Markdown that is shown on a terminal while it is being written."""

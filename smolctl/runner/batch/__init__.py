@@ -1,0 +1,1 @@
+"""Many prompts for one model: rows in, results out."""

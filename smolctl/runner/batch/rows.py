@@ -1,0 +1,250 @@
+"""The rows of a batch: lines of its input, and the requests that they are."""
+
+from __future__ import annotations
+
+import csv
+import os
+from dataclasses import dataclass, field, replace
+from enum import Enum
+from itertools import starmap
+from typing import TYPE_CHECKING, Any
+
+from smolctl.engine.conversation import ChatRequest, Message
+from smolctl.engine.sampling import Sampling
+from smolctl.errors import SmolctlError, StorageError, UsageError
+from smolctl.runner.chat_document import parse_chat
+from smolctl.runner.fields import Fields, parse_body
+from smolctl.runner.generation_fields import sampling_fields
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from smolctl.engine.gbnf import Grammar
+    from smolctl.runner.batch.template import Template
+
+RowId = str | int | float
+
+MAXIMUM_LINE = 32 * 1024 * 1024
+"""Bytes: what a worker takes as a request. The rest of a longer line is passed over."""
+
+_CHUNK = 256 * 1024
+
+
+class RowForm(Enum):
+    """How rows are written: a JSON object a line, a prompt a line, or CSV below a header."""
+
+    JSONL = "jsonl"
+    LINES = "lines"
+    CSV = "csv"
+
+
+@dataclass(frozen=True)
+class Row:
+    """Line number `line` of the input: its `id`, and the `fields` that it has.
+
+    `error` is what makes it no row; its `id` is None then where the line's own cannot be used.
+    """
+
+    line: int
+    id: RowId | None
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    error: SmolctlError | None = None
+
+
+class Rows:
+    """The rows of an input, but for those whose `finished` is true.
+
+    An iterator for one thread at a time. `lines` are the line numbers of the IDs so far, `passed`
+    is how many rows were left out as finished. Raises `StorageError` when the input cannot be read.
+    """
+
+    def __init__(
+        self,
+        lines: Iterator[tuple[int, bytes]],
+        form: RowForm = RowForm.JSONL,
+        finished: Callable[[RowId], bool] = lambda _: False,
+    ) -> None:
+        read = {RowForm.JSONL: _objects, RowForm.LINES: _prompts, RowForm.CSV: _records}
+        self.lines: dict[RowId, int] = {}
+        self.passed = 0
+        self._rows = read[form](lines)
+        self._finished = finished
+
+    def __iter__(self) -> Iterator[Row]:
+        return self
+
+    def __next__(self) -> Row:
+        for found in self._rows:
+            row = self._checked(found)
+            if row.id is None or not self._finished(row.id):
+                return row
+            self.passed += 1
+        raise StopIteration
+
+    def _checked(self, row: Row) -> Row:
+        """Return `row`, or its error where another has its ID."""
+        if row.id is None:
+            return row
+        before = self.lines.setdefault(row.id, row.line)
+        if before == row.line:
+            return row
+        error = UsageError(f"the row has the ID {row.id!r}, and so has line {before}")
+        return Row(row.line, None, error=error)
+
+
+@dataclass(frozen=True)
+class Asking:
+    """What all rows are asked with, where a row itself does not say otherwise.
+
+    Sampling, tools, stop strings and a response format may be in a row, under OpenAI's names. The
+    fields that a `template` uses are taken for nothing else. Where the reply is to follow the
+    `grammar`, the prompt begins with the `note`, which says so to the model.
+    """
+
+    sampling: Sampling = field(default_factory=Sampling)
+    system: str | None = None
+    template: Template | None = None
+    stop: tuple[str, ...] = ()
+    grammar: Grammar | None = None
+    note: str = ""
+
+    def request(self, row: Row) -> ChatRequest:
+        """Return what `row` asks for. Raises `UsageError` where that makes no sense."""
+        if row.error is not None:
+            raise row.error
+        given = self._given(Fields(row.fields))
+        document = {**sampling_fields(self.sampling), "stop": list(self.stop)}
+        document |= {name: value for name, value in given.document.items() if value is not None}
+        if self.template is not None:
+            document["messages"] = [_user(self.template.filled(row.fields))]
+        elif given.get("messages") is None:
+            document["messages"] = [_user(given.required_text("prompt"))]
+        elif given.get("prompt") is not None:
+            given.fail("prompt", "does not go together with messages")
+        # Nobody would see the scores.
+        chat = replace(parse_chat(document).chat, logprobs=None)
+        system = given.text("system") or self.system
+        if system and chat.messages[0].role != "system":
+            chat = replace(chat, messages=(Message("system", system), *chat.messages))
+        if self.grammar is not None and chat.grammar is None:
+            last = chat.messages[-1]
+            content = "\n\n".join(part for part in (self.note, last.content) if part)
+            messages = (*chat.messages[:-1], replace(last, content=content))
+            chat = replace(chat, messages=messages, grammar=self.grammar)
+        return chat
+
+    def text_field(self, row: Row) -> str | None:
+        """Return the field of `row` that has the text it is about: the longest in its prompt.
+
+        None where that is not known: of messages, and of requests as OpenAI's batches have them.
+        """
+        names = ("prompt",) if self.template is None else self.template.fields
+        texts = {name: row.fields[name] for name in names if isinstance(row.fields.get(name), str)}
+        return max(texts, key=lambda name: len(texts[name]), default=None)
+
+    def _given(self, row: Fields) -> Fields:
+        """Return the part of `row` that is a request: all of it, or the `body` of OpenAI's form."""
+        if self.template is not None:
+            used = self.template.fields
+            return Fields({name: row.get(name) for name in row.document if name not in used})
+        whole = row.get("prompt") is not None or row.get("messages") is not None
+        body = None if whole else row.child("body")
+        return body or row
+
+
+def numbered_lines(handle: int, name: str) -> Iterator[tuple[int, bytes]]:
+    """Yield the lines behind the descriptor `handle` without their ends, and their numbers from 1.
+
+    Of a line longer than `MAXIMUM_LINE` some bytes more than that come. A blocked read is one that
+    holds no lock of Python's, so that a program may end while another thread is in it. Raises
+    `StorageError`, which calls the input `name`.
+    """
+    number, line = 0, bytearray()
+    while piece := _read(handle, name):
+        *ended, rest = piece.split(b"\n")
+        for part in ended:
+            number += 1
+            line += part
+            yield number, bytes(line)
+            line.clear()
+        if len(line) <= MAXIMUM_LINE:
+            line += rest
+    if line:
+        yield number + 1, bytes(line)
+
+
+def _read(handle: int, name: str) -> bytes:
+    try:
+        return os.read(handle, _CHUNK)
+    except OSError as error:
+        raise StorageError(f"cannot read {name}: {error.strerror}") from error
+
+
+def _text(number: int, line: bytes) -> str:
+    """Return a line as text, without the mark that some editors begin a file with."""
+    if len(line) > MAXIMUM_LINE:
+        raise UsageError(f"the line has more than {MAXIMUM_LINE // 2**20} MiB")
+    try:
+        return line.decode("utf-8-sig" if number == 1 else "utf-8").removesuffix("\r")
+    except UnicodeDecodeError:
+        raise UsageError("the line is no text in UTF-8") from None
+
+
+def _objects(lines: Iterator[tuple[int, bytes]]) -> Iterator[Row]:
+    for number, line in lines:
+        if line.strip():
+            yield _object(number, line)
+
+
+def _object(number: int, line: bytes) -> Row:
+    try:
+        fields = parse_body(_text(number, line).encode(), "the row")
+        return Row(number, _row_id(fields, number), fields)
+    except UsageError as error:
+        return Row(number, None, error=error)
+
+
+def _row_id(fields: Mapping[str, Any], default: int) -> RowId:
+    found = fields.get("id")
+    if found is None:
+        found = fields.get("custom_id", default)
+    if isinstance(found, bool) or not isinstance(found, (str, int, float)):
+        raise UsageError("the row's id is neither a string nor a number")
+    return found
+
+
+def _prompts(lines: Iterator[tuple[int, bytes]]) -> Iterator[Row]:
+    for number, line in lines:
+        try:
+            prompt = _text(number, line)
+        except UsageError as error:
+            yield Row(number, None, error=error)
+        else:
+            if prompt.strip():
+                yield Row(number, number, {"prompt": prompt})
+
+
+def _records(lines: Iterator[tuple[int, bytes]]) -> Iterator[Row]:
+    at = 0
+
+    def text(number: int, line: bytes) -> str:
+        nonlocal at
+        at = number
+        return _text(number, line) + "\n"
+
+    # `starmap` goes on after a line that cannot be read, which a generator would not.
+    reader = csv.DictReader(starmap(text, lines))
+    while True:
+        try:
+            fields = next(reader)
+            yield Row(at, _row_id(fields, at), fields)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            yield Row(at, None, error=UsageError(f"the row is no CSV: {error}"))
+        except UsageError as error:
+            yield Row(at, None, error=error)
+
+
+def _user(content: str) -> dict[str, str]:
+    return {"role": "user", "content": content}
