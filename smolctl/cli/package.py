@@ -19,7 +19,6 @@ from smolctl.cli.options import (
     NetworkFlags,
     PlainHttpFlag,
     RetriesFlag,
-    local_models,
 )
 from smolctl.cli.progress import file_progress
 from smolctl.errors import NotRunnable, UsageError
@@ -71,7 +70,6 @@ def command(
             "--from",
             metavar="MODEL",
             help="Begin with a model that is here, and change what the other flags say.",
-            autocompletion=local_models,
         ),
     ] = None,
     licenses: Annotated[

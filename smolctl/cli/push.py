@@ -15,7 +15,6 @@ from smolctl.cli.options import (
     OfflineFlag,
     PlainHttpFlag,
     RetriesFlag,
-    local_models,
 )
 from smolctl.errors import UsageError
 from smolctl.model.units import format_size
@@ -39,9 +38,7 @@ def command(
     ctx: typer.Context,
     models: Annotated[
         list[str],
-        typer.Argument(
-            metavar="MODEL...", help="Names of models that are here.", autocompletion=local_models
-        ),
+        typer.Argument(metavar="MODEL...", help="Names of models that are here."),
     ],
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", help="Print only the digest, no progress.")

@@ -10,7 +10,6 @@ from typing import IO, TYPE_CHECKING, Annotated
 import typer
 
 from smolctl.cli.invocation import Invocation
-from smolctl.cli.options import local_models
 from smolctl.cli.progress import file_progress
 from smolctl.errors import UsageError
 from smolctl.model.units import format_size
@@ -33,9 +32,7 @@ def command(
     ctx: typer.Context,
     models: Annotated[
         list[str],
-        typer.Argument(
-            metavar="MODEL...", help="Names of models that are here.", autocompletion=local_models
-        ),
+        typer.Argument(metavar="MODEL...", help="Names of models that are here."),
     ],
     output: Annotated[
         Path | None,

@@ -22,7 +22,7 @@ from smolctl.model.digest import Digest
 from smolctl.model.layer import checked_path
 from smolctl.model.manifest import ImageIndex, Manifest, is_index
 from smolctl.store.importing import check_room, scratch_folder
-from smolctl.store.index import REF_NAME
+from smolctl.store.names import REF_NAME
 from smolctl.store.save import IMAGE_NAME
 from smolctl.store.storage import storage_errors
 from smolctl.store.unpack import BoundedMember
