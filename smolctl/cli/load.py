@@ -35,7 +35,7 @@ def command(
         str | None, typer.Option("--tag", metavar="TAG", help="Only the model of that name or tag.")
     ] = None,
     name: Annotated[
-        str | None, typer.Option("--name", metavar="NAME[:TAG]", help="What to call it here.")
+        str | None, typer.Option("--name", metavar="NAME", help="What to call it here.")
     ] = None,
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", help="Print only the IDs, no progress.")

@@ -55,9 +55,7 @@ _LATEST_SECONDS = 95_617_584_000
 
 def command(
     ctx: typer.Context,
-    name: Annotated[
-        str, typer.Argument(metavar="NAME[:TAG]", help="What to call it; a registry's name first.")
-    ],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="What to call it: NAME or NAME:TAG.")],
     gguf: Annotated[
         Path | None,
         typer.Option(
