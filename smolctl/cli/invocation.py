@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 
+from smolctl.cli.layout import is_layout, load_layout
 from smolctl.cli.options import NetworkFlags, PullPolicy
 from smolctl.errors import ModelNotFound, RegistryUnavailable, SmolctlError, UsageError
 from smolctl.model.reference import ModelId, parse_registry
@@ -118,6 +119,8 @@ class Invocation:
 
         Raises `ModelNotFound` when it is not here and may not be pulled.
         """
+        if is_layout(name):
+            return load_layout(self, name)
         found = self.store.find(name)
         if self.offline and policy in (PullPolicy.always, PullPolicy.newer):
             raise UsageError(f"--offline and --pull {policy.value} contradict each other")

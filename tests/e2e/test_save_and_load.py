@@ -47,3 +47,17 @@ def test_what_cannot_be_saved_or_loaded_is_said(filled: Smolctl, tmp_path: Path)
     code, drawn = filled.on_a_terminal("model", "save", "small")
     assert code == 2
     assert b"-o FILE.tar" in drawn
+
+
+def test_a_layout_is_pulled_from_as_a_registry_is(
+    filled: Smolctl, world: World, tmp_path: Path
+) -> None:
+    file = tmp_path / "models.tar"
+    filled("model", "save", "small", "small:decoy", "-o", file, expect=0)
+    (tmp_path / "other").mkdir()
+    with closing(Smolctl(tmp_path / "other", SMOLCTL_DEFAULT_REGISTRY=world.host)) as other:
+        done = other("model", "pull", "-q", f"oci:{filled.home}:decoy", expect=0)
+        assert done.stdout == f"{world.decoy.id}\n"
+        done = other("model", "pull", f"oci-archive:{file}:latest", expect=0)
+        assert done.stdout.startswith("Pulled ai/small:latest (")
+        assert "no 'v9'" in other("model", "pull", f"oci:{filled.home}:v9", expect=3).stderr
