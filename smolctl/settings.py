@@ -87,6 +87,8 @@ class Settings:
     host: str | None = None
     api_key: str | None = field(default=None, repr=False)
     keep_input: bool = True
+    source_date_epoch: str | None = None
+    """The time that what is made here is to have, as written (reproducible-builds.org)."""
 
     @property
     def credential_file(self) -> Path:
@@ -134,6 +136,7 @@ class Settings:
             host=value("SMOLCTL_HOST") or None,
             api_key=value("SMOLCTL_API_KEY") or None,
             keep_input=not _flag("SMOLCTL_NOHISTORY", value("SMOLCTL_NOHISTORY")),
+            source_date_epoch=value("SOURCE_DATE_EPOCH") or None,
         )
 
 

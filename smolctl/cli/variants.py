@@ -153,7 +153,7 @@ def read_repository(
     registries = invocation.registries
     with (
         _progress(invocation.output, quiet=quiet) as (tell, notice),
-        registries.sources(repository, notice) as (sources, connections),
+        registries.sources(repository, notice) as (sources, options),
     ):
         from smolctl.registry.variants import read_variants
 
@@ -162,7 +162,7 @@ def read_repository(
             repository,
             invocation.store.blobs,
             limit=limit,
-            threads=connections,
+            threads=options.connections,
             tell=tell,
         )
 

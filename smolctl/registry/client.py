@@ -33,7 +33,7 @@ from smolctl.registry.retry import RetryPolicy, TransientFailure, retrying
 from smolctl.registry.transport import Transport
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from contextlib import AbstractContextManager
     from pathlib import Path
 
@@ -77,7 +77,8 @@ class RegistryClient(Registry):  # type: ignore[misc]  # oras ships without type
 
     The client keeps its connections open, `connections` of them: use it as a context manager, or
     call `close`. Blobs may be asked for from as many threads. Manifests and tags are asked for
-    again as `retries` says when a failure may pass; `tell` hears of it.
+    again as `retries` says when a failure may pass; `tell` hears of it. `scope` is what tokens are
+    asked for, in place of what each challenge says.
     """
 
     def __init__(
@@ -92,6 +93,7 @@ class RegistryClient(Registry):  # type: ignore[misc]  # oras ships without type
         connections: int = 1,
         timeouts: tuple[float, float] = _TIMEOUTS,
         tell: Callable[[str], None] = lambda text: None,  # noqa: ARG005
+        scope: str | None = None,
     ) -> None:
         self.registry = registry
         on_loopback = is_loopback(registry) and ca_file is None
@@ -111,7 +113,11 @@ class RegistryClient(Registry):  # type: ignore[misc]  # oras ships without type
         # A blob's bytes are hashed as they arrive: compression on the way would change them.
         self.session.headers["Accept-Encoding"] = "identity"
         self._authorizer = Authorizer(
-            registry, self._ask_for_token, find_credentials, plain_http=plain_http is True
+            registry,
+            self._ask_for_token,
+            find_credentials,
+            plain_http=plain_http is True,
+            scope=scope,
         )
         self.retries = retries
         self._timeouts = timeouts
@@ -250,7 +256,7 @@ class RegistryClient(Registry):  # type: ignore[misc]  # oras ships without type
         self,
         url: str,
         method: str = "GET",
-        data: dict[str, Any] | bytes | None = None,
+        data: dict[str, Any] | bytes | Iterable[bytes] | None = None,
         headers: dict[str, str] | None = None,
         json: dict[str, Any] | None = None,
         stream: bool = False,
@@ -259,7 +265,7 @@ class RegistryClient(Registry):  # type: ignore[misc]  # oras ships without type
 
         Replaces the method of the same name in oras. The answer may have any status; only a
         challenge that cannot be met (`AccessDenied`) and a network that fails
-        (`RegistryUnavailable`) are errors here.
+        (`RegistryUnavailable`) are errors here. `data` may be iterated over several times.
         """
         send = partial(
             self._follow, method, url, headers or {}, data=data, json=json, stream=stream
