@@ -20,7 +20,7 @@ demo: $(STAMP) ## Pull a small demo model from a registry on loopback and ask it
 	@$(BIN)/smolctl demo
 
 test: $(STAMP) ## Run the fast tests
-	$(BIN)/python -m pytest -n auto -m "not slow"
+	$(BIN)/python -m pytest -n auto -m "not slow and not interop"
 
 test-all: $(STAMP) ## Run every test, the slow ones and the interoperability ones too
 	$(BIN)/python -m pytest -n auto

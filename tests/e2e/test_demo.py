@@ -58,6 +58,7 @@ def test_the_questions_are_of_every_kind() -> None:
     assert len(QUESTIONS) >= 40
 
 
+@pytest.mark.slow
 def test_the_demo_shows_each_command_and_its_answer(smolctl: Smolctl, tmp_path: Path) -> None:
     home = tmp_path / "demo"
     done = smolctl("demo", "--home", str(home), expect=0)
@@ -73,6 +74,7 @@ def test_the_demo_shows_each_command_and_its_answer(smolctl: Smolctl, tmp_path: 
     assert "The capital of France is Paris." in again.stdout.splitlines()
 
 
+@pytest.mark.slow
 def test_the_demo_needs_no_network_and_no_input(smolctl: Smolctl, tmp_path: Path) -> None:
     smolctl.environment["SMOLCTL_OFFLINE"] = "1"
     done = smolctl("demo", "--home", tmp_path / "demo", stdin="Answer in Latin.\n", expect=0)

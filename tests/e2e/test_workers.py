@@ -280,6 +280,7 @@ class TestOptions:
         assert (first.shared_cache, second.shared_cache) == (True, False)
         assert "2 x 768" in smolctl("model", "ps").stdout
 
+    @pytest.mark.slow
     def test_a_busy_one_is_not(self, smolctl: Smolctl, endless: str) -> None:
         process = begun(smolctl, endless, *ENDLESS)
         done = smolctl("model", "run", endless, "--ctx-size", "256", "hello", expect=7)

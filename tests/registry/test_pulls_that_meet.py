@@ -330,6 +330,7 @@ class TestProcesses:
         assert large.sent_of(layer) < 1.5 * len(self.CONTENT)
         assert_is_here(Store(smolctl.home), large, self.MODEL)
 
+    @pytest.mark.slow
     def test_a_removal_in_the_middle_of_a_pull_hurts_neither(
         self, smolctl: Smolctl, large: FaultyRegistry
     ) -> None:
