@@ -91,6 +91,13 @@ def test_a_retry_that_fails_keeps_the_answer_there_was(talk: Talks) -> None:
     assert [turn.answer for turn in done.chat.dialogue.turns] == ["Rome."]
 
 
+def test_a_retry_that_failed_may_be_tried_again(talk: Talks) -> None:
+    model = Model(Reply(), Reply((KeyboardInterrupt(),)), Reply(("No.",)))
+    done = talk(model, "Sure?", "/retry", "/retry")
+    assert model.sent == [["Sure?"]] * 3
+    assert done.record.kept[-1][0] == ["Sure?", "No."]
+
+
 def test_undo_takes_back_a_turn_and_then_says_there_is_none(talk: Talks) -> None:
     done = talk(Model(Reply()), "one", "/undo", "/undo", "/retry")
     assert done.chat.dialogue == Dialogue()
@@ -290,6 +297,15 @@ class TestFiles:
         model = Model(Reply((NotRunnable("no"),)))
         done = talk(model, f"/file {path}", "q", "/file -")
         assert done.typing.prompts == ["> ", "(1 file) > ", "(1 file) > ", "> "]
+
+    def test_they_go_once_when_it_is_tried_again(self, talk: Talks, tmp_path: Path) -> None:
+        path = tmp_path / "a.txt"
+        path.write_text("alpha")
+        model = Model(Reply((NotRunnable("no"),)), Reply(), Reply())
+        done = talk(model, f"/file {path}", "q", "/retry", "r")
+        assert model.sent[1] == [f"q\n\nFile: {path}\n\nalpha"]
+        assert model.sent[2][-1] == "r"
+        assert done.chat.attachments == []
 
     @pytest.mark.parametrize("content", [b"\0\1", b"\xff\xff", b" \n", b"x" * 1_100_000])
     def test_what_is_no_text_is_refused(self, talk: Talks, tmp_path: Path, content: bytes) -> None:
