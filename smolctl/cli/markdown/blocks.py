@@ -30,7 +30,8 @@ _DEEPEST = 12
 
 _LEADING = re.compile(r"[\s>*+\-\d.)]*")
 _QUOTE = re.compile(r">( ?)")
-_HEADING = re.compile(r"(#{1,6})(?:[ \t]+(.*?))??(?:[ \t]+#+)?[ \t]*$")
+_HEADING = re.compile(r"(#{1,6})(?:[ \t]+|$)")
+_HEADING_END = re.compile(r"(?:^|(?<=[ \t]))#+$")
 _FENCE = re.compile(r"(`{3,})([^`]*)$|(~{3,})(.*)$")
 _RULE = re.compile(r"(?:(?:\*[ \t]*){3,}|(?:-[ \t]*){3,}|(?:_[ \t]*){3,})$")
 _UNDERLINE = re.compile(r"(=+|-+)[ \t]*$")
@@ -293,7 +294,8 @@ class Blocks:
         """Take `bare` as a heading, a rule or the beginning of a fence, if it is one."""
         if heading := _HEADING.match(bare):
             self._close(matched)
-            self._text(heading[2] or "", len(heading[1]), ended=ended)
+            source = _HEADING_END.sub("", bare[heading.end() :].rstrip(" \t")).rstrip(" \t")
+            self._text(source, len(heading[1]), ended=ended)
         elif fence := _FENCE.match(bare):
             self._close(matched)
             mark = fence[1] or fence[3]

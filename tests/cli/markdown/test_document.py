@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -106,6 +107,14 @@ class TestBlocks:
         ]  # fmt: skip
         assert style_of("One", text) == (BOLD, UNDERLINE)
         assert style_of("Two", text) == (BOLD,)
+
+    def test_a_heading_may_be_closed(self) -> None:
+        assert shown("# One ##\n## C#\n####### Seven") == ["One", "", "C#", "####### Seven"]
+
+    def test_a_long_heading_takes_no_longer_than_other_text(self) -> None:
+        began = time.thread_time()
+        shown("# a" + " " * 20_000 + "b")
+        assert time.thread_time() - began < 2
 
     def test_lists(self) -> None:
         text = (
