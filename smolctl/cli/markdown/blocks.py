@@ -37,7 +37,7 @@ _RULE = re.compile(r"(?:(?:\*[ \t]*){3,}|(?:-[ \t]*){3,}|(?:_[ \t]*){3,})$")
 _UNDERLINE = re.compile(r"(=+|-+)[ \t]*$")
 _ITEM = re.compile(r"([-+*]|(\d{1,9})[.)])( +|$)")
 _TASK = re.compile(r"\[([ xX])\] +(?=\S)")
-_DELIMITERS = re.compile(r"\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)*\|?[ \t]*$")
+_DELIMITER = re.compile(r":?-+:?")
 _PIPE = re.compile(r"(?<!\\)\|")
 _UNDECIDED = re.compile(r"[-+*_=#~`|:\s]+$|\d{1,9}[.)]?$|(?:[-+*]|\d{1,9}[.)])\s+\[[ xX]?\]?\s*$")
 """What the beginning of a line is before anybody can tell what the line will be."""
@@ -274,9 +274,9 @@ class Blocks:
             self._text(leaf.source, 1 if underline[1][0] == "=" else 2)
             return True
         header = leaf.source[leaf.at :].removeprefix("\n")
-        if not _DELIMITERS.match(bare) or not ("|" in header or "|" in bare):
-            return False
         delimiters = _cells(bare)
+        if not all(map(_DELIMITER.fullmatch, delimiters)) or "|" not in header + bare:
+            return False
         if len(delimiters) != len(_cells(header)):
             return False
         self._begin_table(leaf, header, [_alignment(each) for each in delimiters])

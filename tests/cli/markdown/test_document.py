@@ -111,9 +111,10 @@ class TestBlocks:
     def test_a_heading_may_be_closed(self) -> None:
         assert shown("# One ##\n## C#\n####### Seven") == ["One", "", "C#", "####### Seven"]
 
-    def test_a_long_heading_takes_no_longer_than_other_text(self) -> None:
+    @pytest.mark.parametrize("before", ["# a", "a|b\n-"], ids=["heading", "table"])
+    def test_many_blanks_take_no_longer_than_other_text(self, before: str) -> None:
         began = time.thread_time()
-        shown("# a" + " " * 20_000 + "b")
+        shown(before + " " * 20_000 + "-")
         assert time.thread_time() - began < 2
 
     def test_lists(self) -> None:
