@@ -59,7 +59,7 @@ class Chat:
         self.attachments: list[Attachment] = []
         self.statistics: list[str] = []
         self.used_tokens: int | None = None
-        self.file: Path | None = None
+        self.file: Path | None = None  # what the conversation was saved to or loaded from
         self._reader = reader
         self._opened = opened
         self._replaced: Dialogue | None = None  # what /undo after /clear or /load goes back to
@@ -101,6 +101,7 @@ class Chat:
         if self.dialogue.turns:
             self._replaced = self.dialogue
         self._begin_anew()
+        self.file = None
         self.change(dialogue)
 
     def change(self, dialogue: Dialogue) -> None:
@@ -113,6 +114,7 @@ class Chat:
         if self._replaced is not None:
             replaced, self._replaced = self._replaced, None
             self._begin_anew()
+            self.file = None
             self.change(replaced)
             self.output.notice("The conversation is back as it was.")
         elif self.dialogue.turns:

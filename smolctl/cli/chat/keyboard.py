@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import termios
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -36,4 +36,5 @@ def typing_hidden(*, lines: bool) -> Iterator[None]:
         termios.tcsetattr(handle, termios.TCSANOW, hidden)
         yield
     finally:
-        termios.tcsetattr(handle, termios.TCSANOW, before)
+        with suppress(termios.error):  # the terminal may be gone
+            termios.tcsetattr(handle, termios.TCSANOW, before)

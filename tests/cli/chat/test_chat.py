@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import resource
 from typing import TYPE_CHECKING
 
 import pytest
@@ -246,6 +247,28 @@ class TestFiles:
         assert model.asked[0].sampling.temperature == 1.5
         assert done.record.kept[0][0] == ["Be brief.", "Hallo", "Grüße"]
         assert "> Hallo\nGrüße\n" in done.err
+
+    def test_another_conversation_is_not_written_over_it(self, talk: Talks, tmp_path: Path) -> None:
+        path = tmp_path / "chat.json"
+        done = talk(Model(Reply(), Reply()), "q", f"/save {path}", "/clear", "r", f"/save {path}")
+        assert f"{path} is there already" in done.err
+        assert json.loads(path.read_text())["messages"][0]["content"] == "q"
+        done = talk(Model(Reply()), "r", f"/load {path}", "/undo", f"/save {path}")
+        assert f"{path} is there already" in done.err
+
+    def test_what_is_saved_is_for_its_owner_alone(self, talk: Talks, tmp_path: Path) -> None:
+        talk(Model(Reply()), "q", f"/save {tmp_path / 'a'}", f"/save! {tmp_path / 'b'}")
+        assert {path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {0o600}
+
+    def test_what_does_not_fit_leaves_no_file(self, talk: Talks, tmp_path: Path) -> None:
+        before = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (10, before[1]))
+        try:
+            done = talk(Model(Reply()), "q", f"/save {tmp_path / 'a'}")
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        assert "cannot save to" in done.err
+        assert not list(tmp_path.iterdir())
 
     def test_nothing_is_written_over_unasked(self, talk: Talks, tmp_path: Path) -> None:
         path = tmp_path / "mine"
