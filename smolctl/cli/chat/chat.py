@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import termios
 import textwrap
 from contextlib import nullcontext
 from typing import TYPE_CHECKING
@@ -87,7 +88,7 @@ class Chat:
             except KeyboardInterrupt:
                 self.output.notice("/bye or Ctrl-D leaves.")
                 continue
-            except EOFError:
+            except (EOFError, OSError, termios.error):  # the latter: the terminal is gone
                 return
             try:
                 self._obey(text)

@@ -74,6 +74,11 @@ def test_ctrl_c_at_the_prompt_says_how_to_leave(talk: Talks) -> None:
     assert "/bye or Ctrl-D leaves." in talk(Model(), KeyboardInterrupt()).err
 
 
+def test_a_terminal_that_is_gone_ends_the_chat(talk: Talks) -> None:
+    done = talk(Model(), OSError(5, "Input/output error"), "not read")
+    assert done.typing.prompts == ["> "]
+
+
 @pytest.mark.parametrize("leave", ["/bye", "/exit", "/quit"])
 def test_leaving_asks_for_nothing_more(talk: Talks, leave: str) -> None:
     assert talk(Model(), leave, "not read").typing.prompts == ["> "]
