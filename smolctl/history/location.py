@@ -54,15 +54,18 @@ class HistoryFiles:
     def make(self, path: Path) -> None:
         """Make the file at `path`, empty, where there is none. Raises `StorageError`."""
         try:
-            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            if self.folder.stat().st_mode & _OTHERS:
-                with suppress(
-                    PermissionError
-                ):  # not ours: its files are closed to others all the same
-                    self.folder.chmod(0o700)
+            make_private_folder(self.folder)
             os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
         except OSError as error:
             raise storage_error(path, error) from error
+
+
+def make_private_folder(folder: Path) -> None:
+    """Make `folder`, or close the one that is there, to all but its owner. Raises `OSError`."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if folder.stat().st_mode & _OTHERS:  # made for something that was nobody's secret
+        with suppress(PermissionError):  # not ours: its files are closed to others all the same
+            folder.chmod(0o700)
 
 
 def storage_error(path: Path, error: OSError) -> StorageError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import termios
 import textwrap
 from contextlib import nullcontext
 from typing import TYPE_CHECKING
@@ -59,11 +60,11 @@ class Chat:
         self.attachments: list[Attachment] = []
         self.statistics: list[str] = []
         self.used_tokens: int | None = None
-        self.file: Path | None = None
+        self.file: Path | None = None  # what the conversation was saved to or loaded from
         self._reader = reader
         self._opened = opened
         self._replaced: Dialogue | None = None  # what /undo after /clear or /load goes back to
-        self._unanswered: str | None = None
+        self._unanswered: str | None = None  # what was typed, without its files
         self._density: float | None = None
         self._told_forgotten = False
         self._told_load: float | None = None
@@ -87,7 +88,7 @@ class Chat:
             except KeyboardInterrupt:
                 self.output.notice("/bye or Ctrl-D leaves.")
                 continue
-            except EOFError:
+            except (EOFError, OSError, termios.error):  # the latter: the terminal is gone
                 return
             try:
                 self._obey(text)
@@ -101,6 +102,7 @@ class Chat:
         if self.dialogue.turns:
             self._replaced = self.dialogue
         self._begin_anew()
+        self.file = None
         self.change(dialogue)
 
     def change(self, dialogue: Dialogue) -> None:
@@ -113,6 +115,7 @@ class Chat:
         if self._replaced is not None:
             replaced, self._replaced = self._replaced, None
             self._begin_anew()
+            self.file = None
             self.change(replaced)
             self.output.notice("The conversation is back as it was.")
         elif self.dialogue.turns:
@@ -125,7 +128,7 @@ class Chat:
     def retry(self) -> None:
         """Ask the last question again, in place of its answer where it has one."""
         if self._unanswered is not None:
-            self._ask(self.dialogue, self._unanswered)
+            self._ask_new(self._unanswered)
         elif self.dialogue.turns:
             self._ask(self.dialogue.undone(), self.dialogue.turns[-1].question)
         else:
@@ -179,9 +182,13 @@ class Chat:
         typed = understood(text, _NAMES)
         if isinstance(typed, Ordered):
             find_command(typed.name).act(self, typed.argument)
-        elif isinstance(typed, Said) and self._ask(
-            self.dialogue, with_attachments(typed.text, self.attachments)
-        ):
+        elif isinstance(typed, Said):
+            self._unanswered = typed.text
+            self._ask_new(typed.text)
+
+    def _ask_new(self, text: str) -> None:
+        """Have what was typed answered, with the files that wait to go with it."""
+        if self._ask(self.dialogue, with_attachments(text, self.attachments)):
             self.attachments = []
 
     def _ask(self, dialogue: Dialogue, question: str) -> bool:
@@ -189,7 +196,6 @@ class Chat:
 
         A question without an answer is no part of the conversation.
         """
-        self._unanswered = question
         with typing_hidden(lines=self._reader.lines):
             asked, answer = self._answered(dialogue, question)
         self._measure(asked, question, answer)

@@ -57,6 +57,7 @@ class Editor:
             # A message is no command: the menu, and the rows kept free for it, would be in its way.
             complete_while_typing=Condition(_is_command),
             reserve_space_for_menu=_MENU_ROWS,
+            enable_suspend=True,
             prompt_continuation=_continuation,
             key_bindings=_bindings(),
             tempfile_suffix=".md",

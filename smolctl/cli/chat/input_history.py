@@ -8,6 +8,8 @@ import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from smolctl.history.location import make_private_folder
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -41,10 +43,7 @@ class InputHistory:
         if len(text) > _ENTRY_LETTERS:
             return
         line = json.dumps(text).encode() + b"\n"
-        folder = self._path.parent
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if folder.stat().st_mode & 0o077:  # made for something that was nobody's secret
-            folder.chmod(0o700)
+        make_private_folder(self._path.parent)
         with self._opened(os.O_RDWR | os.O_APPEND | os.O_CREAT, fcntl.LOCK_EX) as handle:
             os.write(handle, line)
             if os.fstat(handle).st_size > _MOST_BYTES:

@@ -27,8 +27,8 @@ _SAMPLING = frozenset(field.name for field in fields(Sampling)) | {"max_completi
 def save(path: Path, model: str, dialogue: Dialogue, *, replace: bool) -> None:
     """Write `dialogue` to `path`, which must be free unless it is to `replace` what is there.
 
-    A file that is replaced is so as a whole. Raises `UsageError` when it is taken, and
-    `StorageError`.
+    A new file is for its owner alone. One that is replaced is so as a whole. Raises `UsageError`
+    when it is taken, and `StorageError`.
     """
     document = {"model": model, **chat_document(ChatRequest(dialogue.messages, dialogue.sampling))}
     content = (json.dumps(document, ensure_ascii=False, indent=2) + "\n").encode("utf-8", "replace")
@@ -38,8 +38,7 @@ def save(path: Path, model: str, dialogue: Dialogue, *, replace: bool) -> None:
         if replace:
             _replace(path.resolve(), content)
         else:
-            with path.open("xb") as file:
-                file.write(content)
+            _create(path, content)
     except FileExistsError:
         raise UsageError(
             f"{path} is there already", hint=f"/save! {path} writes over it."
@@ -67,6 +66,16 @@ def load(path: Path, sampling: Sampling) -> Dialogue:
         ) from error
     given = chat.sampling if _SAMPLING & document.keys() else sampling
     return Dialogue.of(chat.messages, given)
+
+
+def _create(path: Path, content: bytes) -> None:
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+    except OSError:
+        path.unlink(missing_ok=True)
+        raise
 
 
 def _replace(path: Path, content: bytes) -> None:

@@ -26,9 +26,17 @@ class Ordered:
 
 
 def is_open(text: str) -> bool:
-    """Whether `text` begins a block (`\"\"\"`, also after a command) and does not end it yet."""
+    """Whether `text` begins a block (`\"\"\"`, also after a command) and does not end it yet.
+
+    A line that ends in `\"\"\"` ends it. Where more lines follow, such as in a pasted program that
+    begins with a docstring, it is none.
+    """
     block = _BLOCK.fullmatch(text)
-    return block is not None and not block["rest"].rstrip().endswith(_QUOTES)
+    return block is not None and not any(map(_ends, block["rest"].split("\n")))
+
+
+def _ends(line: str) -> bool:
+    return line.rstrip().endswith(_QUOTES)
 
 
 def understood(text: str, commands: frozenset[str]) -> Said | Ordered | None:
@@ -39,7 +47,7 @@ def understood(text: str, commands: frozenset[str]) -> Said | Ordered | None:
     """
     text = whole_text(text)
     block = _BLOCK.fullmatch(text)
-    if block is not None:
+    if block is not None and not any(map(_ends, block["rest"].rstrip().split("\n")[:-1])):
         inner = block["rest"].rstrip().removesuffix(_QUOTES).strip("\n")
         if block["command"] is None:
             return Said(inner) if inner.strip() else None

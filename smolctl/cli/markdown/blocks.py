@@ -30,13 +30,14 @@ _DEEPEST = 12
 
 _LEADING = re.compile(r"[\s>*+\-\d.)]*")
 _QUOTE = re.compile(r">( ?)")
-_HEADING = re.compile(r"(#{1,6})(?:[ \t]+(.*?))??(?:[ \t]+#+)?[ \t]*$")
+_HEADING = re.compile(r"(#{1,6})(?:[ \t]+|$)")
+_HEADING_END = re.compile(r"(?:^|(?<=[ \t]))#+$")
 _FENCE = re.compile(r"(`{3,})([^`]*)$|(~{3,})(.*)$")
 _RULE = re.compile(r"(?:(?:\*[ \t]*){3,}|(?:-[ \t]*){3,}|(?:_[ \t]*){3,})$")
 _UNDERLINE = re.compile(r"(=+|-+)[ \t]*$")
 _ITEM = re.compile(r"([-+*]|(\d{1,9})[.)])( +|$)")
 _TASK = re.compile(r"\[([ xX])\] +(?=\S)")
-_DELIMITERS = re.compile(r"\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)*\|?[ \t]*$")
+_DELIMITER = re.compile(r":?-+:?")
 _PIPE = re.compile(r"(?<!\\)\|")
 _UNDECIDED = re.compile(r"[-+*_=#~`|:\s]+$|\d{1,9}[.)]?$|(?:[-+*]|\d{1,9}[.)])\s+\[[ xX]?\]?\s*$")
 """What the beginning of a line is before anybody can tell what the line will be."""
@@ -273,9 +274,9 @@ class Blocks:
             self._text(leaf.source, 1 if underline[1][0] == "=" else 2)
             return True
         header = leaf.source[leaf.at :].removeprefix("\n")
-        if not _DELIMITERS.match(bare) or not ("|" in header or "|" in bare):
-            return False
         delimiters = _cells(bare)
+        if not all(map(_DELIMITER.fullmatch, delimiters)) or "|" not in header + bare:
+            return False
         if len(delimiters) != len(_cells(header)):
             return False
         self._begin_table(leaf, header, [_alignment(each) for each in delimiters])
@@ -293,7 +294,8 @@ class Blocks:
         """Take `bare` as a heading, a rule or the beginning of a fence, if it is one."""
         if heading := _HEADING.match(bare):
             self._close(matched)
-            self._text(heading[2] or "", len(heading[1]), ended=ended)
+            source = _HEADING_END.sub("", bare[heading.end() :].rstrip(" \t")).rstrip(" \t")
+            self._text(source, len(heading[1]), ended=ended)
         elif fence := _FENCE.match(bare):
             self._close(matched)
             mark = fence[1] or fence[3]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import resource
 from typing import TYPE_CHECKING
 
 import pytest
@@ -73,6 +74,11 @@ def test_ctrl_c_at_the_prompt_says_how_to_leave(talk: Talks) -> None:
     assert "/bye or Ctrl-D leaves." in talk(Model(), KeyboardInterrupt()).err
 
 
+def test_a_terminal_that_is_gone_ends_the_chat(talk: Talks) -> None:
+    done = talk(Model(), OSError(5, "Input/output error"), "not read")
+    assert done.typing.prompts == ["> "]
+
+
 @pytest.mark.parametrize("leave", ["/bye", "/exit", "/quit"])
 def test_leaving_asks_for_nothing_more(talk: Talks, leave: str) -> None:
     assert talk(Model(), leave, "not read").typing.prompts == ["> "]
@@ -89,6 +95,13 @@ def test_a_retry_that_fails_keeps_the_answer_there_was(talk: Talks) -> None:
     model = Model(Reply(("Rome.",)), Reply((NotRunnable("no"),)))
     done = talk(model, "Italy's capital?", "/retry")
     assert [turn.answer for turn in done.chat.dialogue.turns] == ["Rome."]
+
+
+def test_a_retry_that_failed_may_be_tried_again(talk: Talks) -> None:
+    model = Model(Reply(), Reply((KeyboardInterrupt(),)), Reply(("No.",)))
+    done = talk(model, "Sure?", "/retry", "/retry")
+    assert model.sent == [["Sure?"]] * 3
+    assert done.record.kept[-1][0] == ["Sure?", "No."]
 
 
 def test_undo_takes_back_a_turn_and_then_says_there_is_none(talk: Talks) -> None:
@@ -240,6 +253,28 @@ class TestFiles:
         assert done.record.kept[0][0] == ["Be brief.", "Hallo", "Grüße"]
         assert "> Hallo\nGrüße\n" in done.err
 
+    def test_another_conversation_is_not_written_over_it(self, talk: Talks, tmp_path: Path) -> None:
+        path = tmp_path / "chat.json"
+        done = talk(Model(Reply(), Reply()), "q", f"/save {path}", "/clear", "r", f"/save {path}")
+        assert f"{path} is there already" in done.err
+        assert json.loads(path.read_text())["messages"][0]["content"] == "q"
+        done = talk(Model(Reply()), "r", f"/load {path}", "/undo", f"/save {path}")
+        assert f"{path} is there already" in done.err
+
+    def test_what_is_saved_is_for_its_owner_alone(self, talk: Talks, tmp_path: Path) -> None:
+        talk(Model(Reply()), "q", f"/save {tmp_path / 'a'}", f"/save! {tmp_path / 'b'}")
+        assert {path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {0o600}
+
+    def test_what_does_not_fit_leaves_no_file(self, talk: Talks, tmp_path: Path) -> None:
+        before = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (10, before[1]))
+        try:
+            done = talk(Model(Reply()), "q", f"/save {tmp_path / 'a'}")
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        assert "cannot save to" in done.err
+        assert not list(tmp_path.iterdir())
+
     def test_nothing_is_written_over_unasked(self, talk: Talks, tmp_path: Path) -> None:
         path = tmp_path / "mine"
         path.write_text("mine")
@@ -290,6 +325,15 @@ class TestFiles:
         model = Model(Reply((NotRunnable("no"),)))
         done = talk(model, f"/file {path}", "q", "/file -")
         assert done.typing.prompts == ["> ", "(1 file) > ", "(1 file) > ", "> "]
+
+    def test_they_go_once_when_it_is_tried_again(self, talk: Talks, tmp_path: Path) -> None:
+        path = tmp_path / "a.txt"
+        path.write_text("alpha")
+        model = Model(Reply((NotRunnable("no"),)), Reply(), Reply())
+        done = talk(model, f"/file {path}", "q", "/retry", "r")
+        assert model.sent[1] == [f"q\n\nFile: {path}\n\nalpha"]
+        assert model.sent[2][-1] == "r"
+        assert done.chat.attachments == []
 
     @pytest.mark.parametrize("content", [b"\0\1", b"\xff\xff", b" \n", b"x" * 1_100_000])
     def test_what_is_no_text_is_refused(self, talk: Talks, tmp_path: Path, content: bytes) -> None:

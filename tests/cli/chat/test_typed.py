@@ -31,6 +31,8 @@ COMMANDS = frozenset({"system", "help"})
         ('"""/help"""', Said("/help")),
         ('""""""', None),
         ('/system """\na\nb"""', Ordered("system", "a\nb")),
+        ('"""Doc."""\nimport os\n', Said('"""Doc."""\nimport os')),
+        ('"""\nDoc.\n"""\nx = """a"""', Said('"""\nDoc.\n"""\nx = """a"""')),
         ('say """hi"""', Said('say """hi"""')),
         ("\udcff", Said("?")),
     ],
@@ -42,7 +44,8 @@ def test_what_is_meant(text: str, meant: Said | Ordered | None) -> None:
 @pytest.mark.parametrize(
     ("text", "open_"),
     [('"""', True), ('"""a', True), ('"""a"""', False), ('""""""', False), ('"""a\n"""  ', False),
-     ('/system """a', True), ('a """', False), ("/help", False), ('"""a"""b', True)],
+     ('/system """a', True), ('a """', False), ("/help", False), ('"""a"""b', True),
+     ('"""a"""\nb', False)],
 )  # fmt: skip
 def test_a_block_is_open_until_it_is_closed(text: str, open_: bool) -> None:
     assert is_open(text) is open_

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -106,6 +107,15 @@ class TestBlocks:
         ]  # fmt: skip
         assert style_of("One", text) == (BOLD, UNDERLINE)
         assert style_of("Two", text) == (BOLD,)
+
+    def test_a_heading_may_be_closed(self) -> None:
+        assert shown("# One ##\n## C#\n####### Seven") == ["One", "", "C#", "####### Seven"]
+
+    @pytest.mark.parametrize("before", ["# a", "a|b\n-"], ids=["heading", "table"])
+    def test_many_blanks_take_no_longer_than_other_text(self, before: str) -> None:
+        began = time.thread_time()
+        shown(before + " " * 20_000 + "-")
+        assert time.thread_time() - began < 2
 
     def test_lists(self) -> None:
         text = (
