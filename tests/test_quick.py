@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         "model run m --local hi",
         "model run m --pull always hi",
         "model run m --temperature",
+        "model run m hi --system",
         "model run m --temperature warm hi",
         "model run m --temperature nan hi",
         "model run m --temperature inf hi",
