@@ -40,14 +40,28 @@ def read_prompt(words: Sequence[str], output: Notices) -> str:
     `-` among the words, or no words at all, waits for standard input to end. With words alone it
     is read only when it is a pipe, a file or a socket; and since a pipe may be one that nobody
     ever writes to or closes (a service's, `ssh -n`'s), it has ten seconds to show signs of life.
-    Raises `UsageError` when all that gives nothing.
+    Raises `UsageError` when all that gives nothing, and for words that are no text.
     """
-    argument = " ".join(word for word in words if word != STDIN_ARGUMENT)
+    argument = joined_words(words)
     piped = read_stdin(output, awaited=STDIN_ARGUMENT in words or not words)
     parts = [part for part in (argument, piped.strip("\n")) if part.strip()]
     if not parts:
         raise UsageError("the prompt is empty", hint="Give it as an argument or on standard input.")
     return "\n\n".join(parts)
+
+
+def joined_words(words: Sequence[str]) -> str:
+    """Return the arguments' words as one text. Raises `UsageError` for what is no text."""
+    return checked_text(" ".join(word for word in words if word != STDIN_ARGUMENT), "the prompt")
+
+
+def checked_text(text: str, what: str) -> str:
+    """Return `text`. Raises `UsageError` where the bytes of an argument were no UTF-8."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise UsageError(f"{what} is no text in UTF-8") from None
+    return text
 
 
 def read_stdin(output: Notices, *, awaited: bool) -> str:
