@@ -206,8 +206,10 @@ def _object(number: int, line: bytes) -> Row:
 
 def _row_id(fields: Mapping[str, Any], default: int) -> RowId:
     found = fields.get("id")
-    if found is None:
-        found = fields.get("custom_id", default)
+    if found in (None, ""):
+        found = fields.get("custom_id")
+    if found in (None, ""):
+        return default
     if isinstance(found, bool) or not isinstance(found, (str, int, float)):
         raise UsageError("the row's id is neither a string nor a number")
     return found
@@ -234,6 +236,10 @@ def _records(lines: Iterator[tuple[int, bytes]]) -> Iterator[Row]:
 
     # `starmap` goes on after a line that cannot be read, which a generator would not.
     reader = csv.DictReader(starmap(text, lines))
+    try:
+        _ = reader.fieldnames  # which reads the header; without it no row means anything
+    except (csv.Error, UsageError) as error:
+        raise UsageError(f"the CSV's header cannot be read: {error}") from None
     while True:
         try:
             fields = next(reader)

@@ -88,6 +88,16 @@ def test_csv_has_the_fields_of_its_header() -> None:
     assert found[2].fields["text"] == "two\nlines"
 
 
+def test_a_csv_without_a_header_that_can_be_read_has_no_rows() -> None:
+    with pytest.raises(UsageError, match="header cannot be read: the line is no text in UTF-8"):
+        rows(b"pr\xe9nom,text\na,b\n", RowForm.CSV)
+
+
+def test_an_empty_id_is_none() -> None:
+    found = rows(b"id,text\n,a\n,b\nc,c\n", RowForm.CSV)
+    assert [(row.id, row.error) for row in found] == [(2, None), (3, None), ("c", None)]
+
+
 def test_a_file_is_read_in_pieces_and_what_is_too_long_is_passed_over(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
