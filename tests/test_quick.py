@@ -113,7 +113,7 @@ def test_it_asks_what_the_usual_way_asks(
     def open_chat(*_: object, **__: object) -> Iterator[Model]:
         yield Model()
 
-    monkeypatch.setattr(prompt, "_read", [""])
+    monkeypatch.setattr(prompt, "_read", [b""])
     monkeypatch.setattr(run, "open_chat", open_chat)
     assert boundary.run(["model", "run", *arguments]) == 0
     question = Question.read(["model", "run", *arguments])

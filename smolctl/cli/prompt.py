@@ -24,8 +24,10 @@ if TYPE_CHECKING:
 STDIN_ARGUMENT = "-"
 _PATIENCE_SECONDS = 10.0
 _CHUNK = 64 * 1024
+MAXIMUM_BYTES = 64 * 1024 * 1024
+"""Far more than any context holds; what never ends is not read for ever."""
 
-_read: list[str] = []
+_read: list[bytes] = []
 """What standard input held, once it was read: there is no second time."""
 
 
@@ -97,16 +99,20 @@ def _read_if_alive(output: Notices) -> str:
 
 
 def _read_all() -> str:
-    """Read standard input to its end, as UTF-8 whatever the locale says; once."""
-    if _read:
-        return _read[0]
+    """Read standard input to its end, as UTF-8 whatever the locale says; once.
+
+    Without a byte order mark. Raises `UsageError` for more than `MAXIMUM_BYTES`.
+    """
     if sys.stdin is None:
         return ""
-    chunks = []
-    try:
-        while chunk := os.read(sys.stdin.fileno(), _CHUNK):
-            chunks.append(chunk)
-    except OSError as error:
-        raise UsageError(f"cannot read standard input: {error.strerror}") from error
-    _read.append(b"".join(chunks).decode(errors="replace"))
-    return _read[0]
+    if not _read:
+        content = bytearray()
+        try:
+            while len(content) <= MAXIMUM_BYTES and (chunk := os.read(sys.stdin.fileno(), _CHUNK)):
+                content += chunk
+        except OSError as error:
+            raise UsageError(f"cannot read standard input: {error.strerror}") from error
+        _read.append(bytes(content))
+    if len(_read[0]) > MAXIMUM_BYTES:
+        raise UsageError(f"standard input has more than {MAXIMUM_BYTES // 1_000_000} MB")
+    return _read[0].decode(errors="replace").removeprefix("\ufeff")

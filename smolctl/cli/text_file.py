@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from smolctl.cli.prompt import MAXIMUM_BYTES
 from smolctl.errors import StorageError, UsageError
-
-MAXIMUM_BYTES = 64 * 1024 * 1024
-"""Far more than any context holds; a device that never ends is not read for ever."""
 
 
 def read_text_file(path: Path | str) -> str:
