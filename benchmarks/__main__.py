@@ -8,9 +8,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import smolctl
-from benchmarks import machine, pull, run, startup
+from benchmarks import batch, machine, pull, run, startup
 
-BENCHMARKS = {"startup": startup.run, "pull": pull.run, "run": run.run}
+BENCHMARKS = {"startup": startup.run, "pull": pull.run, "run": run.run, "batch": batch.run}
 
 
 def main() -> None:

@@ -10,7 +10,7 @@ __smolctl_command() {
             options='--version --debug -h --help'
             ;;
         'smolctl model')
-            commands='run batch pull ps unload logs sessions status ls inspect rm tag bench resolve'
+            commands='run batch pull package push cp save load ps unload logs sessions status ls variants card inspect rm tag bench resolve'
             aliases='stop=unload list=ls show=inspect'
             options='-h --help'
             ;;
@@ -25,6 +25,26 @@ __smolctl_command() {
         'smolctl model pull')
             options='-q --quiet --json --plain-http --ca-file --max-connections --retries --offline --debug -h --help'
             valued='--ca-file --max-connections --retries'
+            ;;
+        'smolctl model package')
+            options='--gguf --from -l --license --chat-template --mmproj --card --context-size --quantize --format --annotation --created --push -q --quiet --json --plain-http --ca-file --max-connections --retries --debug -h --help'
+            valued='--gguf --from -l --license --chat-template --mmproj --card --context-size --quantize --format --annotation --created --ca-file --max-connections --retries'
+            ;;
+        'smolctl model push')
+            options='-q --quiet --json --plain-http --ca-file --max-connections --retries --offline --debug -h --help'
+            valued='--ca-file --max-connections --retries'
+            ;;
+        'smolctl model cp')
+            options='-q --quiet --json --from-plain-http --to-plain-http --from-ca-file --to-ca-file --max-connections --retries --offline --debug -h --help'
+            valued='--from-ca-file --to-ca-file --max-connections --retries'
+            ;;
+        'smolctl model save')
+            options='-o --output -q --quiet --debug -h --help'
+            valued='-o --output'
+            ;;
+        'smolctl model load')
+            options='--tag --name -q --quiet --json --debug -h --help'
+            valued='--tag --name'
             ;;
         'smolctl model ps')
             options='--json -q --quiet --debug -h --help'
@@ -55,8 +75,17 @@ __smolctl_command() {
         'smolctl model ls')
             options='--json -q --quiet --debug -h --help'
             ;;
+        'smolctl model variants')
+            options='--ctx-size --limit -q --quiet --json --plain-http --ca-file --max-connections --retries --offline --debug -h --help'
+            valued='--ctx-size --limit --ca-file --max-connections --retries'
+            ;;
+        'smolctl model card')
+            options='--markdown --json --plain-http --ca-file --retries --offline --debug -h --help'
+            valued='--ca-file --retries'
+            ;;
         'smolctl model inspect')
-            options='--json --debug -h --help'
+            options='-r --remote --template --license --json --plain-http --ca-file --retries --offline --debug -h --help'
+            valued='--ca-file --retries'
             ;;
         'smolctl model rm')
             options='-f --force --json -q --quiet --debug -h --help'
@@ -128,8 +157,13 @@ __smolctl_value() {
         'smolctl model run 0' | \
         'smolctl model batch 0' | \
         'smolctl model pull '[0-9]* | \
+        *' --from' | \
+        'smolctl model push '[0-9]* | \
+        'smolctl model save '[0-9]* | \
         'smolctl model logs 0' | \
         'smolctl model ls 0' | \
+        'smolctl model variants 0' | \
+        'smolctl model card 0' | \
         'smolctl model inspect 0' | \
         'smolctl model rm '[0-9]* | \
         'smolctl model tag 0' | \
@@ -140,7 +174,7 @@ __smolctl_value() {
             kind=models
             ;;
         *' --system' | \
-        *' --template')
+        'smolctl model batch --template')
             kind=text_or_file
             ;;
         *' --prompt-file' | \
@@ -154,6 +188,15 @@ __smolctl_value() {
         'smolctl model batch 1' | \
         *' -o' | \
         *' --output' | \
+        *' --gguf' | \
+        *' -l' | \
+        'smolctl model package --license' | \
+        *' --chat-template' | \
+        *' --mmproj' | \
+        *' --card' | \
+        *' --from-ca-file' | \
+        *' --to-ca-file' | \
+        'smolctl model load 0' | \
         *' --api-key-file' | \
         *' --home')
             kind=files
@@ -163,7 +206,8 @@ __smolctl_value() {
         'smolctl model sessions rm '[0-9]*)
             kind=sessions
             ;;
-        *' --format')
+        'smolctl model run --format' | \
+        'smolctl model batch --format')
             kind=words
             choices='text json'
             ;;
@@ -187,6 +231,14 @@ __smolctl_value() {
         *' --pull')
             kind=words
             choices='missing always newer never'
+            ;;
+        *' --quantize')
+            kind=words
+            choices='Q4_K_M Q5_K_M Q6_K Q8_0 Q4_0 IQ4_XS F16'
+            ;;
+        'smolctl model package --format')
+            kind=words
+            choices='docker cncf'
             ;;
         'smolctl model unload '[0-9]*)
             kind=running

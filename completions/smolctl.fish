@@ -68,6 +68,41 @@ function __smolctl_takes_value
         'smolctl model pull --ca-file' \
         'smolctl model pull --max-connections' \
         'smolctl model pull --retries' \
+        'smolctl model package --gguf' \
+        'smolctl model package --from' \
+        'smolctl model package -l' \
+        'smolctl model package --license' \
+        'smolctl model package --chat-template' \
+        'smolctl model package --mmproj' \
+        'smolctl model package --card' \
+        'smolctl model package --context-size' \
+        'smolctl model package --quantize' \
+        'smolctl model package --format' \
+        'smolctl model package --annotation' \
+        'smolctl model package --created' \
+        'smolctl model package --ca-file' \
+        'smolctl model package --max-connections' \
+        'smolctl model package --retries' \
+        'smolctl model push --ca-file' \
+        'smolctl model push --max-connections' \
+        'smolctl model push --retries' \
+        'smolctl model cp --from-ca-file' \
+        'smolctl model cp --to-ca-file' \
+        'smolctl model cp --max-connections' \
+        'smolctl model cp --retries' \
+        'smolctl model save -o' \
+        'smolctl model save --output' \
+        'smolctl model load --tag' \
+        'smolctl model load --name' \
+        'smolctl model variants --ctx-size' \
+        'smolctl model variants --limit' \
+        'smolctl model variants --ca-file' \
+        'smolctl model variants --max-connections' \
+        'smolctl model variants --retries' \
+        'smolctl model card --ca-file' \
+        'smolctl model card --retries' \
+        'smolctl model inspect --ca-file' \
+        'smolctl model inspect --retries' \
         'smolctl model bench --concurrency' \
         'smolctl model bench -p' \
         'smolctl model bench --prompt-tokens' \
@@ -147,6 +182,16 @@ function __smolctl_below
             echo 'smolctl model batch'
         case 'smolctl model pull'
             echo 'smolctl model pull'
+        case 'smolctl model package'
+            echo 'smolctl model package'
+        case 'smolctl model push'
+            echo 'smolctl model push'
+        case 'smolctl model cp'
+            echo 'smolctl model cp'
+        case 'smolctl model save'
+            echo 'smolctl model save'
+        case 'smolctl model load'
+            echo 'smolctl model load'
         case 'smolctl model ps'
             echo 'smolctl model ps'
         case 'smolctl model unload' 'smolctl model stop'
@@ -159,6 +204,10 @@ function __smolctl_below
             echo 'smolctl model status'
         case 'smolctl model ls' 'smolctl model list'
             echo 'smolctl model ls'
+        case 'smolctl model variants'
+            echo 'smolctl model variants'
+        case 'smolctl model card'
+            echo 'smolctl model card'
         case 'smolctl model inspect' 'smolctl model show'
             echo 'smolctl model inspect'
         case 'smolctl model rm'
@@ -299,20 +348,27 @@ complete -c smolctl -n '__smolctl_at \'smolctl\'' -s h -l help -d 'Show this mes
 complete -c smolctl -n '__smolctl_at \'smolctl model\' 0' -a run -d 'Run a model: answer a prompt, or chat on a terminal.'
 complete -c smolctl -n '__smolctl_at \'smolctl model\' 0' -a batch -d 'Answer many prompts with one model, several at once.'
 complete -c smolctl -n '__smolctl_at \'smolctl model\' 0' -a pull -d 'Bring a model from its registry to this machine.'
+complete -c smolctl -n '__smolctl_at \'smolctl model\' 0' -a package -d 'Make a model of a GGUF file, or of a model that is here.'
+complete -c smolctl -n '__smolctl_at \'smolctl model\' 0' -a push -d 'Send a model to its registry.'
+complete -c smolctl -n '__smolctl_at \'smolctl model\' 0' -a cp -d 'Copy a model from one registry to another.'
+complete -c smolctl -n '__smolctl_at \'smolctl model\' 0' -a save -d 'Write models to a tar, for machines without a network.'
+complete -c smolctl -n '__smolctl_at \'smolctl model\' 0' -a load -d 'Take models in from a tar, or from an OCI image layout.'
 complete -c smolctl -n '__smolctl_at \'smolctl model\' 0' -a ps -d 'List the models that are loaded, and until when.'
 complete -c smolctl -n '__smolctl_at \'smolctl model\' 0' -a unload -d 'Have models leave the memory (also: stop).'
 complete -c smolctl -n '__smolctl_at \'smolctl model\' 0' -a logs -d 'Show the log of a model\'s process.'
 complete -c smolctl -n '__smolctl_at \'smolctl model\' 0' -a sessions -d 'Conversations that `run` goes on with.'
 complete -c smolctl -n '__smolctl_at \'smolctl model\' 0' -a status -d 'Show what runs, and where things are.'
 complete -c smolctl -n '__smolctl_at \'smolctl model\' 0' -a ls -d 'List the models that are here (also: list).'
+complete -c smolctl -n '__smolctl_at \'smolctl model\' 0' -a variants -d 'List the variants of a model that its registry has.'
+complete -c smolctl -n '__smolctl_at \'smolctl model\' 0' -a card -d 'Show a model\'s card: what it is, what it is for, its variants.'
 complete -c smolctl -n '__smolctl_at \'smolctl model\' 0' -a inspect -d 'Show everything about a model (also: show).'
 complete -c smolctl -n '__smolctl_at \'smolctl model\' 0' -a rm -d 'Remove a name; the model goes with its last name.'
 complete -c smolctl -n '__smolctl_at \'smolctl model\' 0' -a tag -d 'Give a model another name.'
 complete -c smolctl -n '__smolctl_at \'smolctl model\' 0' -a bench -d 'Measure how fast a model is on this machine.'
 complete -c smolctl -n '__smolctl_at \'smolctl model\' 0' -a resolve -d 'Print the path of a model\'s GGUF file, for other tools.'
-complete -c smolctl -n '__smolctl_at \'smolctl model\' 0; and __smolctl_none_of run batch pull ps unload logs sessions status ls inspect rm tag bench resolve' -a stop -d 'Have models leave the memory (also: stop).'
-complete -c smolctl -n '__smolctl_at \'smolctl model\' 0; and __smolctl_none_of run batch pull ps unload logs sessions status ls inspect rm tag bench resolve' -a list -d 'List the models that are here (also: list).'
-complete -c smolctl -n '__smolctl_at \'smolctl model\' 0; and __smolctl_none_of run batch pull ps unload logs sessions status ls inspect rm tag bench resolve' -a show -d 'Show everything about a model (also: show).'
+complete -c smolctl -n '__smolctl_at \'smolctl model\' 0; and __smolctl_none_of run batch pull package push cp save load ps unload logs sessions status ls variants card inspect rm tag bench resolve' -a stop -d 'Have models leave the memory (also: stop).'
+complete -c smolctl -n '__smolctl_at \'smolctl model\' 0; and __smolctl_none_of run batch pull package push cp save load ps unload logs sessions status ls variants card inspect rm tag bench resolve' -a list -d 'List the models that are here (also: list).'
+complete -c smolctl -n '__smolctl_at \'smolctl model\' 0; and __smolctl_none_of run batch pull package push cp save load ps unload logs sessions status ls variants card inspect rm tag bench resolve' -a show -d 'Show everything about a model (also: show).'
 complete -c smolctl -n '__smolctl_at \'smolctl model\'' -s h -l help -d 'Show this message and exit.'
 
 complete -c smolctl -n '__smolctl_at \'smolctl model run\' 0' -a '(__smolctl_names models)'
@@ -414,6 +470,66 @@ complete -c smolctl -n '__smolctl_at \'smolctl model pull\'' -l offline -d 'Keep
 complete -c smolctl -n '__smolctl_at \'smolctl model pull\'' -l debug -d 'Show tracebacks, and the log of llama.cpp.'
 complete -c smolctl -n '__smolctl_at \'smolctl model pull\'' -s h -l help -d 'Show this message and exit.'
 
+complete -c smolctl -n '__smolctl_at \'smolctl model package\'' -l gguf -r -F -d 'The model\'s file; of several shards the first.'
+complete -c smolctl -n '__smolctl_at \'smolctl model package\'' -l from -x -a '(__smolctl_names models)' -d 'Begin with a model that is here, and change what the other flags say.'
+complete -c smolctl -n '__smolctl_at \'smolctl model package\'' -s l -l license -r -F -d 'A license; may be given again.'
+complete -c smolctl -n '__smolctl_at \'smolctl model package\'' -l chat-template -r -F -d 'A chat template, in Jinja.'
+complete -c smolctl -n '__smolctl_at \'smolctl model package\'' -l mmproj -r -F -d 'A multimodal projector, in GGUF.'
+complete -c smolctl -n '__smolctl_at \'smolctl model package\'' -l card -r -F -d 'The model card: a README.md.'
+complete -c smolctl -n '__smolctl_at \'smolctl model package\'' -l context-size -x -d 'The context to run it with.'
+complete -c smolctl -n '__smolctl_at \'smolctl model package\'' -l quantize -x -a 'Q4_K_M Q5_K_M Q6_K Q8_0 Q4_0 IQ4_XS F16' -d 'Quantize the weights first: Q4_K_M.'
+complete -c smolctl -n '__smolctl_at \'smolctl model package\'' -l format -x -a 'docker cncf' -d 'Docker\'s kind of artifact, or CNCF ModelPack\'s; docker without it.'
+complete -c smolctl -n '__smolctl_at \'smolctl model package\'' -l annotation -x -d 'An annotation of the manifest.'
+complete -c smolctl -n '__smolctl_at \'smolctl model package\'' -l created -x -d 'When it was made (2026-01-31T12:00:00Z); SOURCE_DATE_EPOCH without it.'
+complete -c smolctl -n '__smolctl_at \'smolctl model package\'' -l push -d 'Push it afterwards.'
+complete -c smolctl -n '__smolctl_at \'smolctl model package\'' -s q -l quiet -d 'Print only the ID, no progress.'
+complete -c smolctl -n '__smolctl_at \'smolctl model package\'' -l json -d 'Print JSON.'
+complete -c smolctl -n '__smolctl_at \'smolctl model package\'' -l plain-http -d 'Speak HTTP to the registry; loopback ones need no flag.'
+complete -c smolctl -n '__smolctl_at \'smolctl model package\'' -l ca-file -r -F -d 'Trust the certificates in this PEM file too, for the registry.'
+complete -c smolctl -n '__smolctl_at \'smolctl model package\'' -l max-connections -x -d 'Connections to fetch over at once; 8 unless config.toml says otherwise.'
+complete -c smolctl -n '__smolctl_at \'smolctl model package\'' -l retries -x -d 'How often to try again in a row when the network fails; 7 unless config.toml says otherwise.'
+complete -c smolctl -n '__smolctl_at \'smolctl model package\'' -l debug -d 'Show tracebacks, and the log of llama.cpp.'
+complete -c smolctl -n '__smolctl_at \'smolctl model package\'' -s h -l help -d 'Show this message and exit.'
+
+complete -c smolctl -n '__smolctl_after \'smolctl model push\' 0' -a '(__smolctl_names models)'
+complete -c smolctl -n '__smolctl_after \'smolctl model push\' 0; and __smolctl_is_path' -F
+complete -c smolctl -n '__smolctl_at \'smolctl model push\'' -s q -l quiet -d 'Print only the digest, no progress.'
+complete -c smolctl -n '__smolctl_at \'smolctl model push\'' -l json -d 'Print JSON.'
+complete -c smolctl -n '__smolctl_at \'smolctl model push\'' -l plain-http -d 'Speak HTTP to the registry; loopback ones need no flag.'
+complete -c smolctl -n '__smolctl_at \'smolctl model push\'' -l ca-file -r -F -d 'Trust the certificates in this PEM file too, for the registry.'
+complete -c smolctl -n '__smolctl_at \'smolctl model push\'' -l max-connections -x -d 'Connections to fetch over at once; 8 unless config.toml says otherwise.'
+complete -c smolctl -n '__smolctl_at \'smolctl model push\'' -l retries -x -d 'How often to try again in a row when the network fails; 7 unless config.toml says otherwise.'
+complete -c smolctl -n '__smolctl_at \'smolctl model push\'' -l offline -d 'Keep off the network (also: SMOLCTL_OFFLINE=1).'
+complete -c smolctl -n '__smolctl_at \'smolctl model push\'' -l debug -d 'Show tracebacks, and the log of llama.cpp.'
+complete -c smolctl -n '__smolctl_at \'smolctl model push\'' -s h -l help -d 'Show this message and exit.'
+
+complete -c smolctl -n '__smolctl_at \'smolctl model cp\'' -s q -l quiet -d 'Print only the digest, no progress.'
+complete -c smolctl -n '__smolctl_at \'smolctl model cp\'' -l json -d 'Print JSON.'
+complete -c smolctl -n '__smolctl_at \'smolctl model cp\'' -l from-plain-http -d 'Speak HTTP to the registry of SOURCE.'
+complete -c smolctl -n '__smolctl_at \'smolctl model cp\'' -l to-plain-http -d 'Speak HTTP to the registry of TARGET.'
+complete -c smolctl -n '__smolctl_at \'smolctl model cp\'' -l from-ca-file -r -F -d 'Certificates to trust for SOURCE.'
+complete -c smolctl -n '__smolctl_at \'smolctl model cp\'' -l to-ca-file -r -F -d 'Certificates to trust for TARGET.'
+complete -c smolctl -n '__smolctl_at \'smolctl model cp\'' -l max-connections -x -d 'Connections to fetch over at once; 8 unless config.toml says otherwise.'
+complete -c smolctl -n '__smolctl_at \'smolctl model cp\'' -l retries -x -d 'How often to try again in a row when the network fails; 7 unless config.toml says otherwise.'
+complete -c smolctl -n '__smolctl_at \'smolctl model cp\'' -l offline -d 'Keep off the network (also: SMOLCTL_OFFLINE=1).'
+complete -c smolctl -n '__smolctl_at \'smolctl model cp\'' -l debug -d 'Show tracebacks, and the log of llama.cpp.'
+complete -c smolctl -n '__smolctl_at \'smolctl model cp\'' -s h -l help -d 'Show this message and exit.'
+
+complete -c smolctl -n '__smolctl_after \'smolctl model save\' 0' -a '(__smolctl_names models)'
+complete -c smolctl -n '__smolctl_after \'smolctl model save\' 0; and __smolctl_is_path' -F
+complete -c smolctl -n '__smolctl_at \'smolctl model save\'' -s o -l output -r -F -d 'The tar; stdout without it, or as -.'
+complete -c smolctl -n '__smolctl_at \'smolctl model save\'' -s q -l quiet -d 'Show no progress.'
+complete -c smolctl -n '__smolctl_at \'smolctl model save\'' -l debug -d 'Show tracebacks, and the log of llama.cpp.'
+complete -c smolctl -n '__smolctl_at \'smolctl model save\'' -s h -l help -d 'Show this message and exit.'
+
+complete -c smolctl -n '__smolctl_at \'smolctl model load\' 0' -F
+complete -c smolctl -n '__smolctl_at \'smolctl model load\'' -l tag -x -d 'Only the model of that name or tag.'
+complete -c smolctl -n '__smolctl_at \'smolctl model load\'' -l name -x -d 'What to call it here.'
+complete -c smolctl -n '__smolctl_at \'smolctl model load\'' -s q -l quiet -d 'Print only the IDs, no progress.'
+complete -c smolctl -n '__smolctl_at \'smolctl model load\'' -l json -d 'Print JSON.'
+complete -c smolctl -n '__smolctl_at \'smolctl model load\'' -l debug -d 'Show tracebacks, and the log of llama.cpp.'
+complete -c smolctl -n '__smolctl_at \'smolctl model load\'' -s h -l help -d 'Show this message and exit.'
+
 complete -c smolctl -n '__smolctl_at \'smolctl model ps\'' -l json -d 'Print JSON.'
 complete -c smolctl -n '__smolctl_at \'smolctl model ps\'' -s q -l quiet -d 'Print only IDs.'
 complete -c smolctl -n '__smolctl_at \'smolctl model ps\'' -l debug -d 'Show tracebacks, and the log of llama.cpp.'
@@ -465,9 +581,41 @@ complete -c smolctl -n '__smolctl_at \'smolctl model ls\'' -s q -l quiet -d 'Pri
 complete -c smolctl -n '__smolctl_at \'smolctl model ls\'' -l debug -d 'Show tracebacks, and the log of llama.cpp.'
 complete -c smolctl -n '__smolctl_at \'smolctl model ls\'' -s h -l help -d 'Show this message and exit.'
 
+complete -c smolctl -n '__smolctl_at \'smolctl model variants\' 0' -a '(__smolctl_names models)'
+complete -c smolctl -n '__smolctl_at \'smolctl model variants\' 0; and __smolctl_is_path' -F
+complete -c smolctl -n '__smolctl_at \'smolctl model variants\'' -l ctx-size -x -d 'Tokens of context to estimate the memory for.'
+complete -c smolctl -n '__smolctl_at \'smolctl model variants\'' -l limit -x -d 'Tags to look at.'
+complete -c smolctl -n '__smolctl_at \'smolctl model variants\'' -s q -l quiet -d 'Print only digests.'
+complete -c smolctl -n '__smolctl_at \'smolctl model variants\'' -l json -d 'Print JSON.'
+complete -c smolctl -n '__smolctl_at \'smolctl model variants\'' -l plain-http -d 'Speak HTTP to the registry; loopback ones need no flag.'
+complete -c smolctl -n '__smolctl_at \'smolctl model variants\'' -l ca-file -r -F -d 'Trust the certificates in this PEM file too, for the registry.'
+complete -c smolctl -n '__smolctl_at \'smolctl model variants\'' -l max-connections -x -d 'Connections to fetch over at once; 8 unless config.toml says otherwise.'
+complete -c smolctl -n '__smolctl_at \'smolctl model variants\'' -l retries -x -d 'How often to try again in a row when the network fails; 7 unless config.toml says otherwise.'
+complete -c smolctl -n '__smolctl_at \'smolctl model variants\'' -l offline -d 'Keep off the network (also: SMOLCTL_OFFLINE=1).'
+complete -c smolctl -n '__smolctl_at \'smolctl model variants\'' -l debug -d 'Show tracebacks, and the log of llama.cpp.'
+complete -c smolctl -n '__smolctl_at \'smolctl model variants\'' -s h -l help -d 'Show this message and exit.'
+
+complete -c smolctl -n '__smolctl_at \'smolctl model card\' 0' -a '(__smolctl_names models)'
+complete -c smolctl -n '__smolctl_at \'smolctl model card\' 0; and __smolctl_is_path' -F
+complete -c smolctl -n '__smolctl_at \'smolctl model card\'' -l markdown -d 'Print Markdown, on a terminal as well.'
+complete -c smolctl -n '__smolctl_at \'smolctl model card\'' -l json -d 'Print JSON.'
+complete -c smolctl -n '__smolctl_at \'smolctl model card\'' -l plain-http -d 'Speak HTTP to the registry; loopback ones need no flag.'
+complete -c smolctl -n '__smolctl_at \'smolctl model card\'' -l ca-file -r -F -d 'Trust the certificates in this PEM file too, for the registry.'
+complete -c smolctl -n '__smolctl_at \'smolctl model card\'' -l retries -x -d 'How often to try again in a row when the network fails; 7 unless config.toml says otherwise.'
+complete -c smolctl -n '__smolctl_at \'smolctl model card\'' -l offline -d 'Keep off the network (also: SMOLCTL_OFFLINE=1).'
+complete -c smolctl -n '__smolctl_at \'smolctl model card\'' -l debug -d 'Show tracebacks, and the log of llama.cpp.'
+complete -c smolctl -n '__smolctl_at \'smolctl model card\'' -s h -l help -d 'Show this message and exit.'
+
 complete -c smolctl -n '__smolctl_at \'smolctl model inspect\' 0' -a '(__smolctl_names models)'
 complete -c smolctl -n '__smolctl_at \'smolctl model inspect\' 0; and __smolctl_is_path' -F
+complete -c smolctl -n '__smolctl_at \'smolctl model inspect\'' -s r -l remote -d 'As its registry has it now, without pulling its weights.'
+complete -c smolctl -n '__smolctl_at \'smolctl model inspect\'' -l template -d 'Print the chat template alone.'
+complete -c smolctl -n '__smolctl_at \'smolctl model inspect\'' -l license -d 'Print the texts of its licenses alone.'
 complete -c smolctl -n '__smolctl_at \'smolctl model inspect\'' -l json -d 'Print JSON.'
+complete -c smolctl -n '__smolctl_at \'smolctl model inspect\'' -l plain-http -d 'Speak HTTP to the registry; loopback ones need no flag.'
+complete -c smolctl -n '__smolctl_at \'smolctl model inspect\'' -l ca-file -r -F -d 'Trust the certificates in this PEM file too, for the registry.'
+complete -c smolctl -n '__smolctl_at \'smolctl model inspect\'' -l retries -x -d 'How often to try again in a row when the network fails; 7 unless config.toml says otherwise.'
+complete -c smolctl -n '__smolctl_at \'smolctl model inspect\'' -l offline -d 'Keep off the network (also: SMOLCTL_OFFLINE=1).'
 complete -c smolctl -n '__smolctl_at \'smolctl model inspect\'' -l debug -d 'Show tracebacks, and the log of llama.cpp.'
 complete -c smolctl -n '__smolctl_at \'smolctl model inspect\'' -s h -l help -d 'Show this message and exit.'
 

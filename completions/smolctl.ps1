@@ -33,12 +33,19 @@ Register-ArgumentCompleter -Native -CommandName 'smolctl' -ScriptBlock {
                 'run' = 'Run a model: answer a prompt, or chat on a terminal.'
                 'batch' = 'Answer many prompts with one model, several at once.'
                 'pull' = 'Bring a model from its registry to this machine.'
+                'package' = 'Make a model of a GGUF file, or of a model that is here.'
+                'push' = 'Send a model to its registry.'
+                'cp' = 'Copy a model from one registry to another.'
+                'save' = 'Write models to a tar, for machines without a network.'
+                'load' = 'Take models in from a tar, or from an OCI image layout.'
                 'ps' = 'List the models that are loaded, and until when.'
                 'unload' = 'Have models leave the memory (also: stop).'
                 'logs' = 'Show the log of a model''s process.'
                 'sessions' = 'Conversations that `run` goes on with.'
                 'status' = 'Show what runs, and where things are.'
                 'ls' = 'List the models that are here (also: list).'
+                'variants' = 'List the variants of a model that its registry has.'
+                'card' = 'Show a model''s card: what it is, what it is for, its variants.'
                 'inspect' = 'Show everything about a model (also: show).'
                 'rm' = 'Remove a name; the model goes with its last name.'
                 'tag' = 'Give a model another name.'
@@ -254,6 +261,144 @@ Register-ArgumentCompleter -Native -CommandName 'smolctl' -ScriptBlock {
                 '--retries' = $null
             }
         }
+        'smolctl model package' = @{
+            Commands = [ordered]@{}
+            Aliases = [ordered]@{}
+            Arguments = @(, $null)
+            Repeats = $false
+            Options = [ordered]@{
+                '--gguf' = 'The model''s file; of several shards the first.'
+                '--from' = 'Begin with a model that is here, and change what the other flags say.'
+                '-l' = 'A license; may be given again.'
+                '--license' = 'A license; may be given again.'
+                '--chat-template' = 'A chat template, in Jinja.'
+                '--mmproj' = 'A multimodal projector, in GGUF.'
+                '--card' = 'The model card: a README.md.'
+                '--context-size' = 'The context to run it with.'
+                '--quantize' = 'Quantize the weights first: Q4_K_M.'
+                '--format' = 'Docker''s kind of artifact, or CNCF ModelPack''s; docker without it.'
+                '--annotation' = 'An annotation of the manifest.'
+                '--created' = 'When it was made (2026-01-31T12:00:00Z); SOURCE_DATE_EPOCH without it.'
+                '--push' = 'Push it afterwards.'
+                '-q' = 'Print only the ID, no progress.'
+                '--quiet' = 'Print only the ID, no progress.'
+                '--json' = 'Print JSON.'
+                '--plain-http' = 'Speak HTTP to the registry; loopback ones need no flag.'
+                '--ca-file' = 'Trust the certificates in this PEM file too, for the registry.'
+                '--max-connections' = 'Connections to fetch over at once; 8 unless config.toml says otherwise.'
+                '--retries' = 'How often to try again in a row when the network fails; 7 unless config.toml says otherwise.'
+                '--debug' = 'Show tracebacks, and the log of llama.cpp.'
+                '-h' = 'Show this message and exit.'
+                '--help' = 'Show this message and exit.'
+            }
+            Valued = [ordered]@{
+                '--gguf' = $null
+                '--from' = 'models'
+                '-l' = $null
+                '--license' = $null
+                '--chat-template' = $null
+                '--mmproj' = $null
+                '--card' = $null
+                '--context-size' = $null
+                '--quantize' = @('Q4_K_M', 'Q5_K_M', 'Q6_K', 'Q8_0', 'Q4_0', 'IQ4_XS', 'F16')
+                '--format' = @('docker', 'cncf')
+                '--annotation' = $null
+                '--created' = $null
+                '--ca-file' = $null
+                '--max-connections' = $null
+                '--retries' = $null
+            }
+        }
+        'smolctl model push' = @{
+            Commands = [ordered]@{}
+            Aliases = [ordered]@{}
+            Arguments = @(, 'models')
+            Repeats = $true
+            Options = [ordered]@{
+                '-q' = 'Print only the digest, no progress.'
+                '--quiet' = 'Print only the digest, no progress.'
+                '--json' = 'Print JSON.'
+                '--plain-http' = 'Speak HTTP to the registry; loopback ones need no flag.'
+                '--ca-file' = 'Trust the certificates in this PEM file too, for the registry.'
+                '--max-connections' = 'Connections to fetch over at once; 8 unless config.toml says otherwise.'
+                '--retries' = 'How often to try again in a row when the network fails; 7 unless config.toml says otherwise.'
+                '--offline' = 'Keep off the network (also: SMOLCTL_OFFLINE=1).'
+                '--debug' = 'Show tracebacks, and the log of llama.cpp.'
+                '-h' = 'Show this message and exit.'
+                '--help' = 'Show this message and exit.'
+            }
+            Valued = [ordered]@{
+                '--ca-file' = $null
+                '--max-connections' = $null
+                '--retries' = $null
+            }
+        }
+        'smolctl model cp' = @{
+            Commands = [ordered]@{}
+            Aliases = [ordered]@{}
+            Arguments = @($null, $null)
+            Repeats = $false
+            Options = [ordered]@{
+                '-q' = 'Print only the digest, no progress.'
+                '--quiet' = 'Print only the digest, no progress.'
+                '--json' = 'Print JSON.'
+                '--from-plain-http' = 'Speak HTTP to the registry of SOURCE.'
+                '--to-plain-http' = 'Speak HTTP to the registry of TARGET.'
+                '--from-ca-file' = 'Certificates to trust for SOURCE.'
+                '--to-ca-file' = 'Certificates to trust for TARGET.'
+                '--max-connections' = 'Connections to fetch over at once; 8 unless config.toml says otherwise.'
+                '--retries' = 'How often to try again in a row when the network fails; 7 unless config.toml says otherwise.'
+                '--offline' = 'Keep off the network (also: SMOLCTL_OFFLINE=1).'
+                '--debug' = 'Show tracebacks, and the log of llama.cpp.'
+                '-h' = 'Show this message and exit.'
+                '--help' = 'Show this message and exit.'
+            }
+            Valued = [ordered]@{
+                '--from-ca-file' = $null
+                '--to-ca-file' = $null
+                '--max-connections' = $null
+                '--retries' = $null
+            }
+        }
+        'smolctl model save' = @{
+            Commands = [ordered]@{}
+            Aliases = [ordered]@{}
+            Arguments = @(, 'models')
+            Repeats = $true
+            Options = [ordered]@{
+                '-o' = 'The tar; stdout without it, or as -.'
+                '--output' = 'The tar; stdout without it, or as -.'
+                '-q' = 'Show no progress.'
+                '--quiet' = 'Show no progress.'
+                '--debug' = 'Show tracebacks, and the log of llama.cpp.'
+                '-h' = 'Show this message and exit.'
+                '--help' = 'Show this message and exit.'
+            }
+            Valued = [ordered]@{
+                '-o' = $null
+                '--output' = $null
+            }
+        }
+        'smolctl model load' = @{
+            Commands = [ordered]@{}
+            Aliases = [ordered]@{}
+            Arguments = @(, $null)
+            Repeats = $false
+            Options = [ordered]@{
+                '--tag' = 'Only the model of that name or tag.'
+                '--name' = 'What to call it here.'
+                '-q' = 'Print only the IDs, no progress.'
+                '--quiet' = 'Print only the IDs, no progress.'
+                '--json' = 'Print JSON.'
+                '--debug' = 'Show tracebacks, and the log of llama.cpp.'
+                '-h' = 'Show this message and exit.'
+                '--help' = 'Show this message and exit.'
+            }
+            Valued = [ordered]@{
+                '--tag' = $null
+                '--name' = $null
+            }
+        }
         'smolctl model ps' = @{
             Commands = [ordered]@{}
             Aliases = [ordered]@{}
@@ -385,18 +530,78 @@ Register-ArgumentCompleter -Native -CommandName 'smolctl' -ScriptBlock {
             }
             Valued = [ordered]@{}
         }
+        'smolctl model variants' = @{
+            Commands = [ordered]@{}
+            Aliases = [ordered]@{}
+            Arguments = @(, 'models')
+            Repeats = $false
+            Options = [ordered]@{
+                '--ctx-size' = 'Tokens of context to estimate the memory for.'
+                '--limit' = 'Tags to look at.'
+                '-q' = 'Print only digests.'
+                '--quiet' = 'Print only digests.'
+                '--json' = 'Print JSON.'
+                '--plain-http' = 'Speak HTTP to the registry; loopback ones need no flag.'
+                '--ca-file' = 'Trust the certificates in this PEM file too, for the registry.'
+                '--max-connections' = 'Connections to fetch over at once; 8 unless config.toml says otherwise.'
+                '--retries' = 'How often to try again in a row when the network fails; 7 unless config.toml says otherwise.'
+                '--offline' = 'Keep off the network (also: SMOLCTL_OFFLINE=1).'
+                '--debug' = 'Show tracebacks, and the log of llama.cpp.'
+                '-h' = 'Show this message and exit.'
+                '--help' = 'Show this message and exit.'
+            }
+            Valued = [ordered]@{
+                '--ctx-size' = $null
+                '--limit' = $null
+                '--ca-file' = $null
+                '--max-connections' = $null
+                '--retries' = $null
+            }
+        }
+        'smolctl model card' = @{
+            Commands = [ordered]@{}
+            Aliases = [ordered]@{}
+            Arguments = @(, 'models')
+            Repeats = $false
+            Options = [ordered]@{
+                '--markdown' = 'Print Markdown, on a terminal as well.'
+                '--json' = 'Print JSON.'
+                '--plain-http' = 'Speak HTTP to the registry; loopback ones need no flag.'
+                '--ca-file' = 'Trust the certificates in this PEM file too, for the registry.'
+                '--retries' = 'How often to try again in a row when the network fails; 7 unless config.toml says otherwise.'
+                '--offline' = 'Keep off the network (also: SMOLCTL_OFFLINE=1).'
+                '--debug' = 'Show tracebacks, and the log of llama.cpp.'
+                '-h' = 'Show this message and exit.'
+                '--help' = 'Show this message and exit.'
+            }
+            Valued = [ordered]@{
+                '--ca-file' = $null
+                '--retries' = $null
+            }
+        }
         'smolctl model inspect' = @{
             Commands = [ordered]@{}
             Aliases = [ordered]@{}
             Arguments = @(, 'models')
             Repeats = $false
             Options = [ordered]@{
+                '-r' = 'As its registry has it now, without pulling its weights.'
+                '--remote' = 'As its registry has it now, without pulling its weights.'
+                '--template' = 'Print the chat template alone.'
+                '--license' = 'Print the texts of its licenses alone.'
                 '--json' = 'Print JSON.'
+                '--plain-http' = 'Speak HTTP to the registry; loopback ones need no flag.'
+                '--ca-file' = 'Trust the certificates in this PEM file too, for the registry.'
+                '--retries' = 'How often to try again in a row when the network fails; 7 unless config.toml says otherwise.'
+                '--offline' = 'Keep off the network (also: SMOLCTL_OFFLINE=1).'
                 '--debug' = 'Show tracebacks, and the log of llama.cpp.'
                 '-h' = 'Show this message and exit.'
                 '--help' = 'Show this message and exit.'
             }
-            Valued = [ordered]@{}
+            Valued = [ordered]@{
+                '--ca-file' = $null
+                '--retries' = $null
+            }
         }
         'smolctl model rm' = @{
             Commands = [ordered]@{}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 
@@ -38,10 +39,11 @@ def _print_version() -> bool:
     from smolctl import __version__
 
     try:
-        print(f"smolctl {__version__}", flush=True)  # noqa: T201
+        # Not by print: what it could not write would stay in the stream.
+        os.write(sys.stdout.fileno(), f"smolctl {__version__}\n".encode())
     except (AttributeError, OSError):  # closed, or full: the usual way knows what to say
         return False
-    return sys.stdout is not None
+    return True
 
 
 if __name__ == "__main__":

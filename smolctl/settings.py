@@ -38,6 +38,7 @@ ENVIRONMENT: dict[str, str] = {
     "SMOLCTL_KEEP_ALIVE": "how long an idle model stays loaded: `5m`, `0`, `-1` for ever",
     "SMOLCTL_HOST": "a running `smolctl serve` that `run` is to ask: `127.0.0.1:12434`, or a URL",
     "SMOLCTL_API_KEY": "the key that `serve` wants, and that `run` sends with `SMOLCTL_HOST`",
+    "SMOLCTL_NOHISTORY": "`1` keeps nothing of what is typed in a chat",
     "DOCKER_CONFIG": "the folder of Docker's `config.json`, whose credentials are used",
     "REGISTRY_AUTH_FILE": "podman's file with credentials, in place of Docker's",
     "DOCKER_USERNAME, DOCKER_PASSWORD": (
@@ -86,6 +87,8 @@ class Settings:
     host: str | None = None
     api_key: str | None = field(default=None, repr=False)
     keep_input: bool = True
+    source_date_epoch: str | None = None
+    """The time that what is made here is to have, as written (reproducible-builds.org)."""
 
     @property
     def credential_file(self) -> Path:
@@ -133,6 +136,7 @@ class Settings:
             host=value("SMOLCTL_HOST") or None,
             api_key=value("SMOLCTL_API_KEY") or None,
             keep_input=not _flag("SMOLCTL_NOHISTORY", value("SMOLCTL_NOHISTORY")),
+            source_date_epoch=value("SOURCE_DATE_EPOCH") or None,
         )
 
 

@@ -41,6 +41,8 @@ LAST_RESORT = {
     "cli/boundary.py",
     "cli/markdown/view.py",
     "engine/scheduler.py",
+    "registry/push.py",
+    "registry/side_by_side.py",
     "registry/transfer.py",
     "runner/api/app.py",
     "runner/batch/batch.py",

@@ -13,6 +13,7 @@ import traceback
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NoReturn
 
+from smolctl import __version__
 from smolctl.cli.noted_listing import show_noted_listing
 from smolctl.cli.output import Output
 from smolctl.errors import SmolctlError
@@ -73,6 +74,9 @@ def _run(arguments: Sequence[str]) -> int:
 
 
 def _invoke(arguments: Sequence[str], output: Output) -> int:
+    if list(arguments) == ["--version"]:  # it could not be printed before anything was loaded
+        output.line(f"smolctl {__version__}")
+        return 0
     if show_noted_listing(arguments, output, os.environ):
         return 0
     from typer import Exit

@@ -2,70 +2,146 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from smolctl.cli.inspected import Inspected, inspect_here, inspect_remote, remote_reference
 from smolctl.cli.invocation import Invocation
 from smolctl.cli.listed import Listed
-from smolctl.cli.options import JsonFlag, ModelArgument
-from smolctl.errors import SmolctlError
-from smolctl.model.gguf import ArrayFacts, GGUFHeader, read_file
+from smolctl.cli.options import (
+    CaFileFlag,
+    JsonFlag,
+    ModelArgument,
+    NetworkFlags,
+    OfflineFlag,
+    PlainHttpFlag,
+    RetriesFlag,
+)
+from smolctl.errors import ModelNotFound, UsageError
+from smolctl.model.gguf import ArrayFacts, GGUFHeader
 from smolctl.model.layer import Role
 from smolctl.model.units import format_count, format_size, format_time
-from smolctl.store.files import model_files
 
 if TYPE_CHECKING:
+    from smolctl.cli.output import Output
     from smolctl.model.artifact import Artifact
-    from smolctl.store.store import Store, StoredModel
+    from smolctl.store.store import Store
 
 EXAMPLES = (
     ("A model that is here", "smolctl model inspect ai/smollm2"),
+    ("One that is not, without its weights", "smolctl model inspect --remote ai/smollm2"),
     ("Its context length, for a script", "smolctl model inspect smollm2 --json | jq .gguf"),
+    ("What it may be used for", "smolctl model inspect smollm2 --license"),
 )
 
 _SHOWN_LENGTH = 100
 _LABEL_WIDTH = 16
 
 
-def command(ctx: typer.Context, model: ModelArgument, as_json: JsonFlag = False) -> None:
-    """Show everything about a model: names, layers, config, and its GGUF header."""
-    invocation = Invocation.of(ctx)
+def command(
+    ctx: typer.Context,
+    model: ModelArgument,
+    remote: Annotated[
+        bool,
+        typer.Option(
+            "--remote", "-r", help="As its registry has it now, without pulling its weights."
+        ),
+    ] = False,
+    template: Annotated[
+        bool, typer.Option("--template", help="Print the chat template alone.")
+    ] = False,
+    license_: Annotated[
+        bool, typer.Option("--license", help="Print the texts of its licenses alone.")
+    ] = False,
+    as_json: JsonFlag = False,
+    plain_http: PlainHttpFlag = False,
+    ca_file: CaFileFlag = None,
+    retries: RetriesFlag = None,
+    offline: OfflineFlag = False,
+) -> None:
+    """Show everything about a model: names, layers, config, GGUF header, and memory.
+
+    The table of memory is what `run` takes with so many tokens of context, by the type of the KV
+    cache (--cache-type-k and --cache-type-v).
+    """
+    if template + license_ + as_json > 1:
+        raise UsageError("--template, --license and --json exclude each other")
+    network = NetworkFlags(plain_http, ca_file, None, retries)
+    invocation = Invocation.of(ctx, offline=offline, network=network)
     store, output = invocation.store, invocation.output
-    found = store.get(model)
-    artifact = store.artifact(found)
-    header, problem = _header(store, artifact)
-    if as_json:
-        output.json(_as_json(store, found, artifact, header, problem))
-        return
-    for label, value in _facts(store, found, artifact, header):
+    if template:
+        show = partial(_show_template, output)
+    elif license_:
+        show = partial(_show_licenses, output)
+    elif as_json:
+        show = partial(_show_json, output, store, remote)
+    else:
+        show = partial(_show, output, store)
+    if remote:
+        inspect_remote(invocation, remote_reference(invocation, model), show)
+    else:
+        show(inspect_here(store, model))
+
+
+def _show_template(output: Output, found: Inspected) -> None:
+    output.piece(_ended(found.template()))
+
+
+def _show_licenses(output: Output, found: Inspected) -> None:
+    texts = list(found.licenses())
+    if not texts:
+        name = found.license_name()
+        said = f"; its file says {name}" if name else ""
+        raise ModelNotFound(f"{found.model.id.short} has no license text in it{said}")
+    output.piece("\n".join(map(_ended, texts)))
+
+
+def _ended(text: str) -> str:
+    return text if text.endswith("\n") else f"{text}\n"
+
+
+def _show(output: Output, store: Store, found: Inspected) -> None:
+    header = found.header
+    for label, value in _facts(store, found):
         output.line(f"{label + ':':<{_LABEL_WIDTH}} {value}")
-    if problem is not None:
-        output.line(f"{'Problem:':<{_LABEL_WIDTH}} {problem}")
+    if found.problem is not None:
+        output.line(f"{'Problem:':<{_LABEL_WIDTH}} {found.problem}")
     output.line("Layers:")
-    for layer in artifact.layers:
+    for layer in found.artifact.layers:
         path = f"  {layer.path}" if layer.path else ""
         output.line(
             f"  {layer.descriptor.digest.short}  {format_size(layer.descriptor.size):>8}"
-            f"  {layer.role.value}{path}"
+            f"  {layer.role.value}{path}  ({layer.descriptor.media_type})"
         )
+    table = _memory(found)
+    if table:
+        types = next(iter(table.values()))
+        output.line("Memory, by context and type of the KV cache:")
+        output.line(f"  {'':<8}" + "".join(f"{name:>9}" for name in types))
+        for length, needs in table.items():
+            sizes = "".join(f"{format_size(needed):>9}" for needed in needs.values())
+            output.line(f"  {length:<8}{sizes}")
     if header is not None:
         output.line("GGUF metadata:")
         for key, item in header.metadata.items():
             output.line(f"  {key}: {_shown(item)}")
 
 
-def _header(store: Store, artifact: Artifact) -> tuple[GGUFHeader | None, str | None]:
-    """Read the header of the first weights; say why when there is none to read."""
-    try:
-        return read_file(model_files(store, artifact).weights[0]), None
-    except SmolctlError as error:
-        return None, error.message
+def _memory(found: Inspected) -> dict[int, dict[str, int]]:
+    if found.header is None:
+        return {}
+    from smolctl.engine.options import EngineOptions
+    from smolctl.runner.need import memory_table
+    from smolctl.runner.workers import worker_options
+
+    options = worker_options(EngineOptions(), parallel=False)
+    return memory_table(found.header, found.weights_bytes, options, found.context_size)
 
 
-def _facts(
-    store: Store, model: StoredModel, artifact: Artifact, header: GGUFHeader | None
-) -> list[tuple[str, str]]:
+def _facts(store: Store, found: Inspected) -> list[tuple[str, str]]:
+    model, artifact, header = found.model, found.artifact, found.header
     config = artifact.config
     facts = [
         ("Model", str(model.id)),
@@ -79,8 +155,9 @@ def _facts(
         ("Size", format_size(artifact.size)),
         ("Config", config.schema.value),
     ]
+    name = found.license_name() or _license_source(artifact)
     if header is None:
-        return facts
+        return [*facts, ("License", _shown(name))]
     known = {
         "Parameters": format_count(header.parameters),
         "Quantization": header.quantization,
@@ -98,7 +175,7 @@ def _facts(
         ("Heads", f"{header.head_count or '-'} ({header.head_count_kv or '-'} KV)"),
         ("Vocabulary", f"{header.vocabulary_size or '-'} ({tokenizer.model}/{tokenizer.pre})"),
         ("Chat template", _template_source(artifact, header)),
-        ("License", header.license or _license_source(artifact)),
+        ("License", _shown(name)),
     ]
     return facts
 
@@ -117,20 +194,17 @@ def _template_source(artifact: Artifact, header: GGUFHeader) -> str:
     return "in the GGUF" if header.chat_template else "none"
 
 
-def _as_json(
-    store: Store,
-    model: StoredModel,
-    artifact: Artifact,
-    header: GGUFHeader | None,
-    problem: str | None,
-) -> dict[str, Any]:
+def _show_json(output: Output, store: Store, remote: bool, found: Inspected) -> None:
+    model, artifact, header = found.model, found.artifact, found.header
     value = Listed(model, artifact).as_json()
     value["manifest"] = {
         "media_type": model.manifest.media_type,
         "size": model.manifest.size,
         "annotations": dict(artifact.manifest.annotations),
     }
+    value["remote"] = remote
     value["config"]["schema"] = artifact.config.schema.value
+    value["license"] = found.license_name()
     value["layers"] = [
         {
             "digest": str(layer.descriptor.digest),
@@ -138,9 +212,16 @@ def _as_json(
             "media_type": layer.descriptor.media_type,
             "role": layer.role.name.lower(),
             "path": str(layer.path) if layer.path else None,
-            "blob": str(store.blobs.path(layer.descriptor.digest)),
+            "blob": str(store.blobs.path(layer.descriptor.digest))
+            if not remote or store.blobs.has(layer.descriptor)
+            else None,
         }
         for layer in artifact.layers
+    ]
+    value["memory"] = [
+        {"context_size": length, "cache_type": name, "bytes": needed}
+        for length, needs in _memory(found).items()
+        for name, needed in needs.items()
     ]
     value["gguf"] = None
     if header is not None:
@@ -157,9 +238,9 @@ def _as_json(
             "chat_template": header.chat_template,
             "metadata": {key: _plain(item) for key, item in header.metadata.items()},
         }
-    if problem is not None:
-        value["problem"] = problem
-    return value
+    if found.problem is not None:
+        value["problem"] = found.problem
+    output.json(value)
 
 
 def _plain(value: Any) -> Any:

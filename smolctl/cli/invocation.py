@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 
+from smolctl.cli.layout import is_layout, load_layout
 from smolctl.cli.options import NetworkFlags, PullPolicy
 from smolctl.errors import ModelNotFound, RegistryUnavailable, SmolctlError, UsageError
 from smolctl.model.reference import ModelId, parse_registry
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from smolctl.model.reference import Reference
     from smolctl.registry.access import RegistryAccess
     from smolctl.registry.pull import Pull
+    from smolctl.registry.push import Push
 
 
 _T = TypeVar("_T")
@@ -87,22 +89,38 @@ class Invocation:
 
     def pull(self, reference: Reference, *, quiet: bool = False) -> Pull:
         """Pull `reference` with progress on stderr. Raises `UsageError` when offline."""
-        from smolctl.cli.progress import pull_progress
+        from smolctl.cli.progress import transfer_progress
 
         name = self.store.familiar(reference)
         self.output.on_interrupt(
             f"Interrupted. What was fetched is kept; `smolctl model pull {name}` fetches the rest."
         )
-        with pull_progress(self.output, name, quiet=quiet) as progress:
+        with transfer_progress(self.output, name, quiet=quiet) as progress:
             pulled = self.registries.pull(self.store, reference, progress)
         self.output.on_interrupt(None)
         return pulled
+
+    def push(self, model: StoredModel, reference: Reference, *, quiet: bool = False) -> Push:
+        """Push `model` under `reference` with progress on stderr. `UsageError` when offline."""
+        from smolctl.cli.progress import PUSHING, transfer_progress
+
+        name = self.store.familiar(reference)
+        self.output.on_interrupt(
+            f"Interrupted. The registry keeps the blobs that are whole; `smolctl model push {name}`"
+            " sends the rest."
+        )
+        with transfer_progress(self.output, name, quiet=quiet, words=PUSHING) as progress:
+            pushed = self.registries.push(self.store, model, reference, progress)
+        self.output.on_interrupt(None)
+        return pushed
 
     def obtain(self, name: str, policy: PullPolicy) -> StoredModel:
         """Return the model that `name` means, pulled first where `policy` says so.
 
         Raises `ModelNotFound` when it is not here and may not be pulled.
         """
+        if is_layout(name):
+            return load_layout(self, name)
         found = self.store.find(name)
         if self.offline and policy in (PullPolicy.always, PullPolicy.newer):
             raise UsageError(f"--offline and --pull {policy.value} contradict each other")

@@ -8,7 +8,7 @@ import re
 import sys
 import unicodedata
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from smolctl.errors import StorageError
 
@@ -80,6 +80,14 @@ class Output:
         self.flush()
         with self._answering():
             sys.stdout.buffer.write(os.fsencode(path) + b"\n")
+
+    @contextmanager
+    def stream(self) -> Iterator[IO[bytes]]:
+        """Give stdout for an answer that is bytes. Raises `StorageError` when it takes no more."""
+        self.flush()
+        with self._answering():
+            yield sys.stdout.buffer
+            sys.stdout.buffer.flush()
 
     def piece(self, text: str) -> None:
         """Print a piece of a generated answer at once, without a line's end.

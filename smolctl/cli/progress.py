@@ -1,4 +1,4 @@
-"""The progress of a pull, on stderr: bars for a person, a line at start and end for a log."""
+"""The progress of a transfer, on stderr: bars for a person, lines at start and end for a log."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 import time
 from collections import deque
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from smolctl.cli.output import printable_line
@@ -13,7 +14,7 @@ from smolctl.model.units import format_size
 from smolctl.registry.progress import NoProgress
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from rich.progress import Progress as RichProgress
     from rich.progress import TaskID
@@ -29,40 +30,79 @@ _KNOWN_SECONDS = 0.5
 """How long it takes to know a rate."""
 
 
+@dataclass(frozen=True)
+class Direction:
+    """The words for one direction of a transfer: under way, all bytes moved, and ended."""
+
+    begun: str
+    moved: str
+    ended: str
+
+
+PULLING = Direction("fetching", "verifying", "is here, verified")
+PUSHING = Direction("sending", "finishing", "is there, verified")
+
+
 @contextmanager
-def pull_progress(output: Output, name: str, *, quiet: bool) -> Iterator[Progress]:
-    """Give a pull of `name` the progress that fits stderr; with `quiet` it says nothing."""
+def transfer_progress(
+    output: Output, name: str, *, quiet: bool, words: Direction = PULLING
+) -> Iterator[Progress]:
+    """Give a transfer of `name` the progress that fits stderr; with `quiet` it says nothing."""
     if quiet:
         yield NoProgress()
     elif output.stderr_is_terminal:
         with _bars() as bars:
-            yield _BarProgress(bars)
+            yield _BarProgress(bars, words)
     else:
-        yield _LineProgress(output, name)
+        yield _LineProgress(output, name, words)
+
+
+@contextmanager
+def file_progress(
+    output: Output, *, quiet: bool
+) -> Iterator[Callable[[str, int, int | None], None]]:
+    """Give a bar for each file that is worked on here, on a terminal; nothing elsewhere.
+
+    What it gives hears of a file by name, and of how many bytes of how many are done; None where
+    nobody knows how many there will be.
+    """
+    if quiet or not output.stderr_is_terminal:
+        yield lambda *_: None
+        return
+    tasks: dict[str, TaskID] = {}
+    with _bars() as bars:
+
+        def tell(name: str, done: int, total: int | None) -> None:
+            if name not in tasks:
+                tasks[name] = bars.add_task(printable_line(name), total=total, pace="")
+            bars.update(tasks[name], completed=done, total=total)
+
+        yield tell
 
 
 class _LineProgress:
     """One line when a blob begins and one when it is here: what a log file wants."""
 
-    def __init__(self, output: Output, name: str) -> None:
+    def __init__(self, output: Output, name: str, words: Direction) -> None:
         self._output = output
         self._name = name
+        self._words = words
 
     def expect(self, size: int) -> None:
         """Say nothing: each blob has a line of its own."""
 
     def begin(self, blob: Descriptor, present: int) -> None:
-        """Say that `blob` is being fetched; that some of it is here, a notice says."""
+        """Say that `blob` is under way; that some of it is there already, a notice says."""
         del present
         what = f"{blob.digest.short} ({format_size(blob.size)})"
-        self._output.notice(f"{self._name}: fetching {what}")
+        self._output.notice(f"{self._name}: {self._words.begun} {what}")
 
     def update(self, blob: Descriptor, present: int) -> None:
         """Say nothing: a log wants no moving bar."""
 
     def end(self, blob: Descriptor) -> None:
-        """Say that `blob` is here."""
-        self._output.notice(f"{self._name}: {blob.digest.short} is here, verified")
+        """Say that `blob` has arrived."""
+        self._output.notice(f"{self._name}: {blob.digest.short} {self._words.ended}")
 
     def notice(self, text: str) -> None:
         """Print it."""
@@ -72,8 +112,9 @@ class _LineProgress:
 class _BarProgress:
     """A bar for each blob, with bytes, rate and time left."""
 
-    def __init__(self, bars: RichProgress) -> None:
+    def __init__(self, bars: RichProgress, words: Direction) -> None:
         self._bars = bars
+        self._words = words
         self._tasks: dict[Digest, TaskID] = {}
         self._rates: dict[Digest, _Rate] = {}
 
@@ -88,9 +129,13 @@ class _BarProgress:
         self._rates[blob.digest] = _Rate(present)
 
     def update(self, blob: Descriptor, present: int) -> None:
-        """Move the bar of `blob`; full, it says that the hash is still to come."""
+        """Move the bar of `blob`; full, it says what is still to come."""
         pace = self._rates[blob.digest].pace(present, blob.size)
-        self._bars.update(self._tasks[blob.digest], completed=present, pace=pace)
+        self._bars.update(
+            self._tasks[blob.digest],
+            completed=present,
+            pace=self._words.moved if pace is None else pace,
+        )
 
     def end(self, blob: Descriptor) -> None:
         """Fill the bar of `blob`, also when another process fetched it meanwhile."""
@@ -113,15 +158,18 @@ class _Rate:
         self._present = present
         self._seen = deque([(self._began, present)])
 
-    def pace(self, present: int, size: int) -> str:
-        """Return the rate and the time left, as text, when `present` of `size` bytes are here."""
+    def pace(self, present: int, size: int) -> str | None:
+        """Return the rate and the time left, as text, when `present` of `size` bytes are there.
+
+        None when all are.
+        """
         now = time.monotonic()
         self._seen.append((now, present))
         while now - self._seen[0][0] > _RATE_SECONDS and len(self._seen) > 2:
             self._seen.popleft()
         then, before = self._seen[0]
         if present == size:
-            return "verifying"
+            return None
         if now - then < _KNOWN_SECONDS:
             return ""
         rate = (present - before) / (now - then)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from smolctl.cli.invocation import Invocation
+from smolctl.cli.layout import is_layout, load_layout
 from smolctl.cli.options import (
     CaFileFlag,
     JsonFlag,
@@ -30,6 +31,7 @@ EXAMPLES = (
     ("One variant of it", "smolctl model pull ai/smollm2:360M-Q4_K_M"),
     ("From another registry", "smolctl model pull registry.example.com/team/model:v1"),
     ("On a bad network", "smolctl model pull ai/smollm2 --retries 50"),
+    ("From a folder or a tar on this machine", "smolctl model pull oci:./layout:v1"),
     ("Exactly these bytes", "smolctl model pull ai/smollm2@sha256:<64 digits>"),
 )
 
@@ -82,6 +84,12 @@ def command(
 
 def _pull(invocation: Invocation, name: str, *, quiet: bool) -> _Result:
     store = invocation.store
+    if is_layout(name):
+        before = {model.id for model in store.models()}
+        model = load_layout(invocation, name, quiet=quiet)
+        shown = store.familiar((model.tags or model.names)[0])
+        size = store.artifact(model).size
+        return _Result(name, shown, model, size, size, model.id not in before)
     found = store.find(name)
     reference = invocation.reference_of(name, found)
     if found is not None and (invocation.offline or _is_pinned(invocation, name, found)):

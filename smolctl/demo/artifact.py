@@ -14,13 +14,8 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from smolctl.engine.quantize import quantize
-from smolctl.model.config import ConfigSchema, ModelConfig
-from smolctl.model.descriptor import Descriptor
-from smolctl.model.gguf import read_file
-from smolctl.model.layer import FILE_PATH, GGUF_LAYER, LICENSE_LAYER
-from smolctl.model.manifest import Manifest
 from smolctl.model.reference import Reference
-from smolctl.model.units import format_count, format_size
+from smolctl.store.packaging import Recipe, package
 
 if TYPE_CHECKING:
     from smolctl.store.store import Store
@@ -51,36 +46,23 @@ def publish(store: Store) -> None:
     Takes a second or two: the quantizer runs. Raises `StorageError` and `NotRunnable`.
     """
     folder = files("smolctl.demo")
-    license_text = (folder / _LICENSE_FILE).read_bytes()
-    with as_file(folder / _F16_FILE) as original, TemporaryDirectory() as temporary:
+    with (
+        as_file(folder / _F16_FILE) as original,
+        as_file(folder / _LICENSE_FILE) as license_file,
+        TemporaryDirectory() as temporary,
+    ):
         quantized = Path(temporary) / "smolctl-demo-Q4_K_M.gguf"
         quantize(original, quantized, Q4_K_M.quantization)
         for variant, path in ((F16, original), (Q4_K_M, quantized)):
-            _publish_variant(store, variant, path, license_text)
+            _publish_variant(store, variant, path, license_file)
 
 
-def _publish_variant(store: Store, variant: Variant, path: Path, license_text: bytes) -> None:
-    header = read_file(path)
-    content = path.read_bytes()
-    file_name = f"smolctl-demo-{variant.quantization}.gguf"
-    weights = Descriptor.of(content, GGUF_LAYER, {FILE_PATH: file_name})
-    terms = Descriptor.of(license_text, LICENSE_LAYER, {FILE_PATH: "LICENSE"})
-    config = ModelConfig(
-        schema=ConfigSchema.DOCKER_V01,
-        format="gguf",
-        architecture=header.architecture,
-        parameters=format_count(header.parameters),
-        quantization=header.quantization,
-        size=format_size(len(content)).replace(" ", ""),
-        context_size=header.context_length,
+def _publish_variant(store: Store, variant: Variant, path: Path, license_file: Path) -> None:
+    recipe = Recipe(
+        weights=(path,),
+        name=f"smolctl-demo-{variant.quantization}.gguf",
+        licenses=(license_file,),
         created=_CREATED,
-        gguf={"general.name": header.name or "smolctl demo model"},
-        diff_ids=(str(weights.digest), str(terms.digest)),
-    ).to_bytes()
-    described = Descriptor.of(config, ConfigSchema.DOCKER_V01.value)
-    store.prepare()
-    for descriptor, blob in ((weights, content), (terms, license_text), (described, config)):
-        store.blobs.write_bytes(descriptor, blob)
-    manifest = Manifest(described, (weights, terms)).to_bytes()
+    )
     for tag in variant.tags:
-        store.commit(manifest, Reference("docker.io", REPOSITORY, tag))
+        package(store, recipe, Reference("docker.io", REPOSITORY, tag))

@@ -24,6 +24,8 @@ GGUF_LAYER = "application/vnd.docker.ai.gguf.v3"
 LICENSE_LAYER = "application/vnd.docker.ai.license"
 CHAT_TEMPLATE_LAYER = "application/vnd.docker.ai.chat.template.jinja"
 PROJECTOR_LAYER = "application/vnd.docker.ai.mmproj"
+FILE_LAYER = "application/vnd.docker.ai.model.file"
+"""Any other file: its name says what it is."""
 
 _MODELPACK_PREFIX = "application/vnd.cncf.model."
 
@@ -143,4 +145,6 @@ def role_by_name(path: PurePosixPath, default: Role) -> Role:
         return Role.CHAT_TEMPLATE
     if name.startswith(("license", "licence", "copying")):
         return Role.LICENSE
+    if name.startswith("readme"):
+        return Role.DOCUMENT
     return default

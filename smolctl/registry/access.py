@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from smolctl.configuration import Configuration
@@ -15,14 +16,17 @@ from smolctl.registry.source import open_sources
 from smolctl.registry.transfer_options import TransferOptions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from smolctl.model.reference import Reference
     from smolctl.registry.progress import Progress
     from smolctl.registry.pull import Pull
+    from smolctl.registry.push import Push
+    from smolctl.registry.source import Source
+    from smolctl.registry.upload_client import UploadClient
     from smolctl.settings import Settings
-    from smolctl.store.store import Store
+    from smolctl.store.store import Store, StoredModel
 
 
 @dataclass(frozen=True)
@@ -66,10 +70,76 @@ class RegistryAccess:
 
         Raises `UsageError` when offline.
         """
+        with self.sources(reference, progress.notice) as (sources, options):
+            return pull(store, sources, reference, progress, options)
+
+    def copy(
+        self, there: RegistryAccess, origin: Reference, target: Reference, progress: Progress
+    ) -> Push:
+        """Copy `origin`, which `there` is the way to, to `target`, as `copy` does.
+
+        Raises `UsageError` when offline.
+        """
+        from smolctl.registry.copying import copy
+
+        options = _transfer_options(self._configuration(target.registry))
+        mounts = [origin.repository] if origin.registry == target.registry else []
+        with (
+            there.sources(origin, progress.notice) as (sources, _),
+            self.upload_client(target, mounts, progress.notice) as client,
+        ):
+            return copy(sources, origin, client, target, progress, options)
+
+    def push(
+        self, store: Store, model: StoredModel, reference: Reference, progress: Progress
+    ) -> Push:
+        """Push `model`, which is in `store`, to the registry of `reference`, as `push` does.
+
+        Raises `UsageError` when offline.
+        """
+        from smolctl.registry.push import mountable, push
+
+        options = _transfer_options(self._configuration(reference.registry))
+        mounts = mountable(store, model, reference)
+        with self.upload_client(reference, mounts, progress.notice) as client:
+            return push(store, model, client, reference, progress, options)
+
+    def upload_client(
+        self, reference: Reference, mounts: Sequence[str], tell: Callable[[str], None]
+    ) -> UploadClient:
+        """Return a client that writes to the repository of `reference`, and mounts from `mounts`.
+
+        No mirror is written to. Raises `UsageError` when offline.
+        """
+        from smolctl.registry.upload_client import UploadClient
+
         configuration = self._configuration(reference.registry)
-        options = TransferOptions()
-        if configuration.max_connections is not None:
-            options = replace(options, connections=configuration.max_connections)
+        reached = configuration.of(reference.registry)
+        return UploadClient(
+            reference.registry,
+            reference.repository,
+            mounts=mounts,
+            plain_http=reached.plain_http,
+            ca_file=reached.ca_file,
+            ca_bundle=self.settings.ca_bundle,
+            find_credentials=lambda: self._find_credentials(
+                reference.registry, reference.repository
+            ),
+            retries=_retry_policy(configuration),
+            connections=_transfer_options(configuration).connections,
+            tell=tell,
+        )
+
+    @contextmanager
+    def sources(
+        self, reference: Reference, tell: Callable[[str], None]
+    ) -> Iterator[tuple[tuple[Source, ...], TransferOptions]]:
+        """Give the sources of the model, and how many connections each may have open.
+
+        `tell` hears of retries. Raises `UsageError` when offline.
+        """
+        configuration = self._configuration(reference.registry)
+        options = _transfer_options(configuration)
         with open_sources(
             reference,
             configuration,
@@ -77,9 +147,9 @@ class RegistryAccess:
             retries=_retry_policy(configuration),
             ca_bundle=self.settings.ca_bundle,
             find_credentials=self._find_credentials,
-            tell=progress.notice,
+            tell=tell,
         ) as sources:
-            return pull(store, sources, reference, progress, options)
+            yield sources, options
 
     def _configuration(self, registry: str) -> Configuration:
         """Return what `config.toml` says, with the flags that are about `registry` on top."""
@@ -102,6 +172,12 @@ class RegistryAccess:
             repository,
             docker_hub=Credentials(*account) if account is not None else None,
         )
+
+
+def _transfer_options(configuration: Configuration) -> TransferOptions:
+    if configuration.max_connections is None:
+        return TransferOptions()
+    return TransferOptions(connections=configuration.max_connections)
 
 
 def _retry_policy(configuration: Configuration) -> RetryPolicy:

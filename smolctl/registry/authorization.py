@@ -61,7 +61,8 @@ class Authorizer:
     """What lets us into one registry. Any number of threads may use it.
 
     `plain_http` says that a person allowed plain HTTP for this registry. `find_credentials` is
-    asked once, when the registry first wants some.
+    asked once, when the registry first wants some. A challenge names what one request needs;
+    `scope`, where it is given, is what all of them need, so that one token serves them.
     """
 
     def __init__(
@@ -71,11 +72,13 @@ class Authorizer:
         find_credentials: Callable[[], Credentials | None],
         *,
         plain_http: bool = False,
+        scope: str | None = None,
     ) -> None:
         self._registry = registry
         self._ask = ask
         self._find_credentials = find_credentials
         self._plain_http = plain_http
+        self._scope = scope
         self._lock = threading.Lock()
         self._asked = False
         self._credentials: Credentials | None = None
@@ -151,7 +154,7 @@ class Authorizer:
     def _fetch_token(self, challenge: Challenge) -> str:
         realm = challenge.realm(self._registry, plain_http=self._plain_http)
         service = challenge.parameters.get("service")
-        scope = challenge.parameters.get("scope")
+        scope = self._scope or challenge.parameters.get("scope")
         credentials = self._credentials
         if credentials is not None and credentials.kind is Kind.IDENTITY_TOKEN:
             form = {"grant_type": "refresh_token", "client_id": CLIENT_ID}

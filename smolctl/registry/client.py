@@ -33,7 +33,7 @@ from smolctl.registry.retry import RetryPolicy, TransientFailure, retrying
 from smolctl.registry.transport import Transport
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from contextlib import AbstractContextManager
     from pathlib import Path
 
@@ -77,7 +77,8 @@ class RegistryClient(Registry):  # type: ignore[misc]  # oras ships without type
 
     The client keeps its connections open, `connections` of them: use it as a context manager, or
     call `close`. Blobs may be asked for from as many threads. Manifests and tags are asked for
-    again as `retries` says when a failure may pass; `tell` hears of it.
+    again as `retries` says when a failure may pass; `tell` hears of it. `scope` is what tokens are
+    asked for, in place of what each challenge says.
     """
 
     def __init__(
@@ -92,6 +93,7 @@ class RegistryClient(Registry):  # type: ignore[misc]  # oras ships without type
         connections: int = 1,
         timeouts: tuple[float, float] = _TIMEOUTS,
         tell: Callable[[str], None] = lambda text: None,  # noqa: ARG005
+        scope: str | None = None,
     ) -> None:
         self.registry = registry
         on_loopback = is_loopback(registry) and ca_file is None
@@ -111,7 +113,11 @@ class RegistryClient(Registry):  # type: ignore[misc]  # oras ships without type
         # A blob's bytes are hashed as they arrive: compression on the way would change them.
         self.session.headers["Accept-Encoding"] = "identity"
         self._authorizer = Authorizer(
-            registry, self._ask_for_token, find_credentials, plain_http=plain_http is True
+            registry,
+            self._ask_for_token,
+            find_credentials,
+            plain_http=plain_http is True,
+            scope=scope,
         )
         self.retries = retries
         self._timeouts = timeouts
@@ -217,24 +223,40 @@ class RegistryClient(Registry):  # type: ignore[misc]  # oras ships without type
             return None
         return response
 
-    def tags(self, repository: str) -> list[str]:
-        """Return the repository's tags in the registry's order, the first thousand of them."""
-        path = self._container(repository).tags_url(N=_MAXIMUM_TAGS)
+    def tags(self, repository: str, limit: int = _MAXIMUM_TAGS) -> list[str]:
+        """Return the repository's tags in the registry's order, the first `limit` of them.
+
+        Pages are followed (distribution specification, "Listing Tags") as long as each has tags
+        that those before it had not. Raises `ModelNotFound`, `AccessDenied`,
+        `RegistryUnavailable`, and `IntegrityError` for what is no list of tags.
+        """
         what = "list of tags"
 
-        def ask() -> bytes:
-            with self.do_request(f"{self.prefix}://{path}", stream=True) as response:
-                self._check(response, f"the {what}")
-                return self._read(response, document.MAXIMUM_SIZE, what)
+        def ask(url: str) -> tuple[bytes, str | None]:
+            with self.do_request(url, stream=True) as response:
+                self._check_is_there(response, repository)
+                self._check(response, f"the {what} of {repository}")
+                link = response.links.get("next", {}).get("url")
+                following = self._redirected(url, link) if link else None
+                return self._read(response, document.MAXIMUM_SIZE, what), following
 
-        value = document.parse_object(self._retrying(ask), what)
-        return [tag for tag in document.texts(value, "tags", what) if is_tag(tag)]
+        path = self._container(repository).tags_url(N=min(limit, _MAXIMUM_TAGS))
+        following: str | None = f"{self.prefix}://{path}"
+        found: dict[str, None] = {}
+        while following is not None and _origin(following) == self._origin and len(found) < limit:
+            content, following = self._retrying(partial(ask, following))
+            page = document.texts(document.parse_object(content, what), "tags", what)
+            before = len(found)
+            found |= dict.fromkeys(tag for tag in page if is_tag(tag))
+            if len(found) == before:
+                break
+        return list(found)[:limit]
 
     def do_request(
         self,
         url: str,
         method: str = "GET",
-        data: dict[str, Any] | bytes | None = None,
+        data: dict[str, Any] | bytes | Iterable[bytes] | None = None,
         headers: dict[str, str] | None = None,
         json: dict[str, Any] | None = None,
         stream: bool = False,
@@ -243,7 +265,7 @@ class RegistryClient(Registry):  # type: ignore[misc]  # oras ships without type
 
         Replaces the method of the same name in oras. The answer may have any status; only a
         challenge that cannot be met (`AccessDenied`) and a network that fails
-        (`RegistryUnavailable`) are errors here.
+        (`RegistryUnavailable`) are errors here. `data` may be iterated over several times.
         """
         send = partial(
             self._follow, method, url, headers or {}, data=data, json=json, stream=stream
@@ -333,16 +355,20 @@ class RegistryClient(Registry):  # type: ignore[misc]  # oras ships without type
             headers={"Accept": ", ".join(ACCEPTED_TYPES)},
             stream=True,
         )
+        self._check_is_there(response, reference.familiar())
+        if method == "GET":
+            self._check(response, reference.familiar())
+        return response
+
+    def _check_is_there(self, response: requests.Response, name: str) -> None:
+        """Raise `ModelNotFound` for what Docker Hub says of a repository that does not exist."""
         if response.status_code in (401, 403) and self.registry == DOCKER_HUB:
             # The token was granted; Docker Hub says 401 for what does not exist, too.
             response.close()
             raise ModelNotFound(
-                f"{reference.familiar()} was not found on Docker Hub, or it is private",
+                f"{name} was not found on Docker Hub, or it is private",
                 hint="Check the spelling; for a private one, log in with `smolctl login`.",
             )
-        if method == "GET":
-            self._check(response, reference.familiar())
-        return response
 
     def _announced_digest(self, response: requests.Response) -> Digest | None:
         header = response.headers.get("Docker-Content-Digest")

@@ -88,7 +88,7 @@ def status_error(registry: str, response: requests.Response, what: str) -> Smolc
             hint="Wait a while, or log in: registries allow more to those they know.",
             retry_after=retry_after,
         )
-    message = f"{registry} answered {status} for {what}{_reason(response)}"
+    message = f"{registry} answered {status} for {what}{stated_reason(response)}"
     if status == 408 or status >= 500:
         return TransientFailure(message, retry_after=retry_after)
     return RegistryUnavailable(message)
@@ -110,7 +110,7 @@ def _text(cause: BaseException) -> str:
     return redacted(str(cause).rpartition(": ")[2])[:_SHOWN] or type(cause).__name__
 
 
-def _reason(response: requests.Response) -> str:
+def stated_reason(response: requests.Response) -> str:
     """Return the first error of an OCI error document, in brackets, or nothing."""
     try:
         # What has come so far: a whole one could be a trickle.

@@ -58,7 +58,7 @@ class Runnable:
         Where they leave the context open, with the full one.
         """
         length = options.context_size or self.full_context or 0
-        return memory_needed(self.header, self.source.weights_bytes, _shape(options, length))
+        return memory_needed(self.header, self.source.weights_bytes, context_shape(options, length))
 
     def fit(self, options: EngineOptions, usable: int | None = None) -> EngineOptions:
         """Return `options` with the context size filled in, for `usable` bytes or what can be had.
@@ -82,7 +82,7 @@ class Runnable:
     def _largest(self, options: EngineOptions, usable: int, asked: int | None) -> int:
         """Return the largest context that fits, where that of `options` does not."""
         weights_bytes = self.source.weights_bytes
-        shape = _shape(options, options.context_size or 0)
+        shape = context_shape(options, options.context_size or 0)
         largest = largest_context(self.header, weights_bytes, usable, shape)
         smallest = self.needed(replace(options, context_size=largest)).total
         if asked is None and smallest <= usable:
@@ -100,7 +100,8 @@ class Runnable:
         )
 
 
-def _shape(options: EngineOptions, length: int) -> ContextShape:
+def context_shape(options: EngineOptions, length: int) -> ContextShape:
+    """Return what the memory of an engine with `options` and `length` tokens depends on."""
     return ContextShape(
         length,
         options.sequences,

@@ -30,7 +30,7 @@ from smolctl.store.index import Index
 from smolctl.store.storage import locked, replace_file, storage_errors
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from smolctl.model.digest import Digest
@@ -199,6 +199,20 @@ class Store:
             self._write_index(changed)
             freed = self._remove_unreferenced(current, changed)
         return Removal(current.names, current.id, freed)
+
+    def drop_unreferenced(self, digests: Sequence[Digest]) -> None:
+        """Delete those of the blobs `digests` that no model names. Nothing, when it cannot say."""
+        if not digests:
+            return
+        with self._changing_index() as index:
+            unneeded = set(digests)
+            try:
+                for entry in index.entries:
+                    unneeded -= self._blobs_of(entry.descriptor)
+            except IntegrityError:
+                return  # a manifest that cannot be read may name any of them
+            for digest in unneeded:
+                self.blobs.remove(digest)
 
     def prepare(self) -> None:
         """Make the layout's folders and files if they are not there.

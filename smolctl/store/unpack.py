@@ -80,7 +80,7 @@ def _extract(blob: Path, layer: Layer, diff_id: str | None, folder: Path) -> Non
     try:
         with blob.open("rb") as packed:
             stream = _HashedStream(_decompressed(packed, layer.packing), limit, what)
-            with tarfile.open(fileobj=stream, mode="r|", tarinfo=_Member) as archive:  # type: ignore[call-overload]
+            with tarfile.open(fileobj=stream, mode="r|", tarinfo=BoundedMember) as archive:  # type: ignore[call-overload]
                 for number, member in enumerate(archive):
                     if number >= _MAXIMUM_FILES:
                         raise IntegrityError(f"{what} has more than {_MAXIMUM_FILES} files")
@@ -123,11 +123,11 @@ def _shown(member: tarfile.TarInfo) -> str:
     return repr(member.name[:200])
 
 
-class _Member(tarfile.TarInfo):
+class BoundedMember(tarfile.TarInfo):
     """A header of an archive; tarfile reads the long names and such that follow it whole."""
 
     @classmethod
-    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> _Member:
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> BoundedMember:
         """Parse one header; one that announces too much text about itself is refused."""
         member = super().frombuf(buf, encoding, errors)
         if member.type in _EXTENSIONS and member.size > _MAXIMUM_EXTENSION:

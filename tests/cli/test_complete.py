@@ -7,6 +7,7 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,7 +25,7 @@ from smolctl.settings import Settings
 from smolctl.store.store import Store
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     Ask = Callable[..., list[str]]
 
@@ -54,10 +55,14 @@ HOSTILE = [
 
 
 @pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    # The path of a socket must be short.
-    runtime = tmp_path / "r"
-    runtime.mkdir(mode=0o700)
+def runtime() -> Iterator[Path]:
+    """A folder for sockets, whose path must be short."""
+    with tempfile.TemporaryDirectory(prefix="smolctl-") as folder:
+        yield Path(folder)
+
+
+@pytest.fixture
+def home(tmp_path: Path, runtime: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("SMOLCTL_DEFAULT_REGISTRY", "REGISTRY_AUTH_FILE", "SMOLCTL_KEEP_ALIVE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("SMOLCTL_HOME", str(tmp_path))

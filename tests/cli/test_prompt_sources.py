@@ -12,6 +12,7 @@ import pytest
 from smolctl.cli import prompt
 from smolctl.cli.output import Output
 from smolctl.cli.prompt_sources import Asked, PromptSources, text_or_file
+from smolctl.cli.text_file import read_text_file
 from smolctl.errors import StorageError, UsageError
 
 if TYPE_CHECKING:
@@ -133,15 +134,14 @@ def test_a_file_that_may_not_be_read_is_the_storage_that_fails(
     def refuse(*_: object, **__: object) -> None:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(Path, "open", refuse)
+    monkeypatch.setattr("smolctl.cli.text_file.os.open", refuse)
     with pytest.raises(StorageError, match="Permission denied"):
         read(files=(notes,))
 
 
-def test_a_device_that_never_ends_is_not_read_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("smolctl.cli.text_file.MAXIMUM_BYTES", 3_000_000)
-    with pytest.raises(UsageError, match="more than 3 MB"):
-        read(files=(Path("/dev/zero"),))
+def test_a_device_that_never_ends_is_not_read_for_ever() -> None:
+    with pytest.raises(UsageError, match=r"more than 3\.00 MB"):
+        read_text_file("/dev/zero", 3_000_000)
 
 
 def test_files_with_nothing_in_them_are_no_prompt(tmp_path: Path) -> None:

@@ -51,6 +51,13 @@ def gguf(demo_store: Store) -> str:
 
 
 @pytest.fixture(scope="session")
+def demo_f16(demo_store: Store) -> str:
+    """The demo model's file before it was quantized."""
+    artifact = demo_store.artifact(demo_store.get(f"{REPOSITORY}:3.5M-F16"))
+    return str(model_files(demo_store, artifact).weights[0])
+
+
+@pytest.fixture(scope="session")
 def endless(tmp_path_factory: pytest.TempPathFactory) -> str:
     """A model of random weights whose greedy answer only the context ends."""
     folder = tmp_path_factory.mktemp("endless")

@@ -182,7 +182,7 @@ class TestTheShortWay:
 
     def test_answers_alike_and_gives_way_when_the_worker_is_gone(self, filled: Smolctl) -> None:
         first = filled("model", "run", "small", *FRANCE, expect=0)
-        (note,) = (filled.runtime / "smolctl").glob("quick-*")
+        (note,) = (filled.runtime / "smolctl").glob("note-*")
         written = note.stat().st_mtime_ns
         assert filled("model", "run", "small", *FRANCE, expect=0).stdout == first.stdout
         assert note.stat().st_mtime_ns == written  # the usual way writes it
@@ -193,7 +193,7 @@ class TestTheShortWay:
     def test_a_flag_is_for_one_call(self, filled: Smolctl) -> None:
         filled("model", "run", "small", "--ctx-size", "512", *FRANCE, expect=0)
         filled("model", "run", "small", "--keep-alive", "1h", *FRANCE, expect=0)
-        assert list((filled.runtime / "smolctl").glob("quick-*")) == []
+        assert list((filled.runtime / "smolctl").glob("note-*")) == []
 
 
 class TestLeaving:

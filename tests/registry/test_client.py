@@ -360,14 +360,37 @@ class TestResolve:
 
 
 class TestTags:
-    def test_are_those_of_the_first_page_in_its_order(self, registry: FaultyRegistry) -> None:
-        page = Answer.of(b'{"tags": ["b", "a"]}', Link='</v2/t/m/tags/list?last=a>; rel="next"')
+    def test_are_those_of_all_pages_in_the_registrys_order(self, registry: FaultyRegistry) -> None:
+        first = Answer.of(b'{"tags": ["b", "a"]}', Link='</v2/t/m/tags/list?last=a>; rel="next"')
+        registry.spoil("/tags/list", instead(first), times=1)
+        registry.spoil("/tags/list", instead(Answer.of(b'{"tags": ["c"]}')))
+
+        with client_of(registry) as client:
+            assert client.tags("t/m") == ["b", "a", "c"]
+
+        asked = [request.query for request in registry.requests]
+        assert asked == [{"n": ["1000"]}, {"last": ["a"]}]
+
+    def test_are_only_as_many_as_were_asked_for(self, registry: FaultyRegistry) -> None:
+        model = pack()
+        for number in range(25):
+            registry.publish("t/m", f"v{number:02}", model)
+
+        with client_of(registry) as client:
+            assert client.tags("t/m", limit=10) == [f"v{number:02}" for number in range(10)]
+            assert len(client.tags("t/m")) == 25
+
+    @pytest.mark.parametrize("link", ["/v2/t/m/tags/list?last=a", "http://127.0.0.1:9/v2/"])
+    def test_of_a_next_page_that_leads_nowhere_end(
+        self, registry: FaultyRegistry, link: str
+    ) -> None:
+        page = Answer.of(b'{"tags": ["a"]}', Link=f'<{link}>; rel="next"')
         registry.spoil("/tags/list", instead(page))
 
         with client_of(registry) as client:
-            assert client.tags("t/m") == ["b", "a"]
+            assert client.tags("t/m") == ["a"]
 
-        assert [request.query for request in registry.requests] == [{"n": ["1000"]}]
+        assert len(registry.requests) <= 2
 
     def test_that_no_tag_can_be_are_left_out(self, registry: FaultyRegistry) -> None:
         page = Answer.of(b'{"tags": ["a", "../b", "c d", "%s"]}' % (b"e" * 129))
@@ -476,6 +499,8 @@ def test_docker_hubs_401_means_not_found_or_private(monkeypatch: pytest.MonkeyPa
 
     with client, pytest.raises(ModelNotFound, match="or it is private"):
         client.fetch_manifest(Reference.parse("ai/nothing"))
+    with client, pytest.raises(ModelNotFound, match="ai/nothing was not found"):
+        client.tags("ai/nothing")
 
 
 def test_bytes_are_asked_for_as_they_are(registry: FaultyRegistry) -> None:

@@ -10,13 +10,19 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from smolctl.model.descriptor import Descriptor
+from smolctl.model.reference import Reference
 from smolctl.registry.credentials import Credentials
 from smolctl.registry.login import keep
+from smolctl.registry.push import push
 from smolctl.registry.server import serving
+from smolctl.registry.transfer_options import TransferOptions
+from smolctl.registry.upload_client import UploadClient
 from smolctl.store.store import Store
 from tests.support.docker_registry import docker_registry, require
-from tests.support.faulty_registry import FaultyRegistry, Packed, pack
+from tests.support.faulty_registry import GGUF, FaultyRegistry, Packed, pack
 from tests.support.processes import Smolctl
+from tests.support.pulling import weights
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -275,3 +281,69 @@ def assert_readable(root: Path, name: str, model: Packed = MODEL) -> None:
     assert str(found.id) == model.id
     assert store.missing_blobs(artifact.manifest) == []
     assert artifact.config.architecture == "llama"
+
+
+class TestAPush:
+    def test_comes_back_from_dockers_registry_with_the_same_digest(
+        self, source: Smolctl, smolctl: Smolctl, plain: str
+    ) -> None:
+        name = f"{plain}/pushed/small:v1"
+        source("model", "tag", "ai/small:v1", name, expect=0)
+
+        assert source("model", "push", "-q", name, expect=0).stdout == f"{MODEL.id}\n"
+
+        assert smolctl("model", "pull", "-q", name, expect=0).stdout == f"{MODEL.id}\n"
+        raw = skopeo("inspect", "--raw", "--tls-verify=false", f"docker://{name}")
+        assert raw.encode() == MODEL.manifest
+
+    def test_of_what_is_large_goes_in_chunks(self, tmp_path: Path, plain: str) -> None:
+        store = Store(tmp_path / "large")
+        large = Packed.of_layers(weights(3 * 1024 * 1024))
+        store.prepare()
+        for blob in large.blobs.values():
+            store.blobs.write_bytes(Descriptor.of(blob, GGUF), blob)
+        reference = Reference.parse(f"{plain}/pushed/large:v1")
+        model = store.commit(large.manifest, reference)
+        assert model is not None
+
+        with UploadClient(plain, "pushed/large") as client:
+            options = TransferOptions(chunk_size=1024 * 1024)
+            pushed = push(store, model, client, reference, None, options)
+
+        assert pushed.sent == sum(map(len, large.blobs.values()))
+        raw = skopeo("inspect", "--raw", "--tls-verify=false", f"docker://{reference}")
+        assert raw.encode() == large.manifest
+
+    def test_mounts_from_another_repository(self, source: Smolctl, plain: str) -> None:
+        name = f"{plain}/mounted/small:v1"
+        source("model", "tag", "ai/small:v1", f"{plain}/ai/small:v1", expect=0)
+        source("model", "tag", "ai/small:v1", name, expect=0)
+
+        done = source("model", "push", "--json", name, expect=0)
+
+        assert json.loads(done.stdout)[0]["sent"] == 0
+        assert json.loads(done.stdout)[0]["mounted"] > 0
+
+    def test_needs_an_account_where_the_registry_does(self, source: Smolctl, guarded: str) -> None:
+        name = f"{guarded}/pushed/small:v1"
+        source("model", "tag", "ai/small:v1", name, expect=0)
+        done = source("model", "push", name, expect=4)
+        assert f"smolctl login {guarded}" in done.stderr_lines[-1]
+
+        source.log_in(guarded, ME, SECRET)
+        assert source("model", "push", "-q", name, expect=0).stdout == f"{MODEL.id}\n"
+
+
+class TestATar:
+    def test_that_we_saved_is_read_by_skopeo_and_the_other_way_round(
+        self, source: Smolctl, smolctl: Smolctl, tmp_path: Path
+    ) -> None:
+        ours, theirs = tmp_path / "ours.tar", tmp_path / "theirs.tar"
+        source("model", "save", "ai/small:v1", "-o", ours, expect=0)
+
+        raw = skopeo("inspect", "--raw", f"oci-archive:{ours}:ai/small:v1")
+        assert raw.encode() == MODEL.manifest
+        skopeo("copy", f"oci-archive:{ours}:ai/small:v1", f"oci-archive:{theirs}:team/copied:v2")
+
+        assert smolctl("model", "load", "-q", theirs, expect=0).stdout == f"{MODEL.id}\n"
+        assert "team/copied:v2" in smolctl("model", "ls", expect=0).stdout

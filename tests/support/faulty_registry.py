@@ -151,6 +151,7 @@ class Request:
     query: Mapping[str, list[str]]
     headers: Mapping[str, str]
     form: Mapping[str, list[str]] = field(default_factory=dict)
+    body: bytes = b""
 
     @property
     def authorization(self) -> str | None:
@@ -207,6 +208,10 @@ class FaultyRegistry:
         self.requests: list[Request] = []
         self.sent: Counter[str] = Counter()
         self.connections = 0
+        self.uploads: dict[str, bytes] = {}
+        """What arrived of uploads under way, by session."""
+        self.pushed: dict[str, dict[str, bytes]] = {}
+        """The blobs that were pushed, by repository and digest."""
         self._artifacts: dict[tuple[str, str], Packed] = {}
         self._faults: list[_Fault] = []
         self._access: _Access = _Everybody()
@@ -300,13 +305,87 @@ class FaultyRegistry:
         if request.path == "/v2/":
             return Answer.of(b"{}")
         repository, _, rest = request.path.removeprefix("/v2/").rpartition("/manifests/")
+        if repository and request.method == "PUT":
+            return self._put_manifest(repository, rest, request)
         if repository:
             return self._manifest(repository, rest)
+        repository = request.path.removeprefix("/v2/").removesuffix("/tags/list")
+        if request.path.endswith("/tags/list"):
+            return self._tags(repository, request)
+        repository, uploads, session = request.path.removeprefix("/v2/").rpartition(
+            "/blobs/uploads/"
+        )
+        if uploads:
+            return self._upload(repository, session, request)
         repository, _, rest = request.path.removeprefix("/v2/").rpartition("/blobs/")
+        if rest in self.pushed.get(repository, {}):
+            return _ranged(request, self.pushed[repository][rest])
         for (owner, _), artifact in self._artifacts.items():
             if owner == repository and rest in artifact.blobs:
                 return _ranged(request, artifact.blobs[rest])
         return error(404, "BLOB_UNKNOWN")
+
+    def _tags(self, repository: str, request: Request) -> Answer:
+        """A page of the repository's tags, and where the next one is."""
+        named = [tag for owner, tag in self._artifacts if owner == repository and ":" not in tag]
+        if not named:
+            return error(404, "NAME_UNKNOWN")
+        last = request.query.get("last", [""])[0]
+        left = sorted(tag for tag in named if tag > last)
+        page = left[: int(request.query.get("n", ["1000"])[0])]
+        more = {}
+        if len(page) < len(left):
+            where = f"{request.path}?last={page[-1]}&n={len(page)}"
+            more = {"Link": f'<{where}>; rel="next"'}
+        return Answer.of(json.dumps({"name": repository, "tags": page}).encode(), **more)
+
+    def _upload(self, repository: str, session: str, request: Request) -> Answer:
+        """Uploads as the distribution specification has them, sessions kept in memory."""
+        query = {name: values[0] for name, values in request.query.items()}
+        if request.method == "POST":
+            blob = self.pushed.get(query.get("from", ""), {}).get(query.get("mount", ""))
+            if blob is not None:
+                self.pushed.setdefault(repository, {})[query["mount"]] = blob
+                return Answer.of(b"", 201, Docker_Content_Digest=query["mount"])
+            session = f"session-{len(self.requests)}"
+            self.uploads[session] = b""
+            return self._where(202, repository, session)
+        if session not in self.uploads:
+            return error(404, "BLOB_UPLOAD_UNKNOWN")
+        if request.method == "GET":
+            return self._where(204, repository, session)
+        if request.method == "DELETE":
+            del self.uploads[session]
+            return Answer.of(b"", 204)
+        had = self.uploads[session]
+        asked = request.headers.get("content-range", "").partition("-")[0]
+        if asked and int(asked) != len(had):
+            return error(416, "RANGE_INVALID")
+        self.uploads[session] = had + request.body
+        if request.method == "PATCH":
+            return self._where(202, repository, session)
+        content = self.uploads.pop(session)
+        if digest(content) != query["digest"]:
+            return error(400, "DIGEST_INVALID")
+        self.pushed.setdefault(repository, {})[query["digest"]] = content
+        return Answer.of(b"", 201, Docker_Content_Digest=query["digest"])
+
+    def _where(self, status: int, repository: str, session: str) -> Answer:
+        """Where an upload goes on (relative, with a query) and how far it has come."""
+        location = f"/v2/{repository}/blobs/uploads/{session}?state=of-{session}"
+        last = max(0, len(self.uploads[session]) - 1)
+        return Answer.of(b"", status, Location=location, Range=f"0-{last}")
+
+    def _put_manifest(self, repository: str, reference: str, request: Request) -> Answer:
+        document = json.loads(request.body)
+        blobs = self.pushed.get(repository, {})
+        wanted = [each["digest"] for each in (document["config"], *document["layers"])]
+        if not all(name in blobs for name in wanted):
+            return error(400, "MANIFEST_BLOB_UNKNOWN")
+        media_type = request.headers["content-type"]
+        packed = Packed(request.body, {name: blobs[name] for name in wanted}, media_type)
+        self.publish(repository, reference, packed)
+        return Answer.of(b"", 201, Docker_Content_Digest=packed.id)
 
     def _manifest(self, repository: str, reference: str) -> Answer:
         artifact = self._artifacts.get((repository, reference))
@@ -365,6 +444,8 @@ class TokenAccess(_Access):
         self.granted: list[str] = []
         self.refresh_tokens: set[str] = set()
         """What the OAuth2 POST changes into tokens."""
+        self.most = "pull,push"
+        """The actions that are granted, whatever is asked for."""
 
     def expire(self) -> None:
         """Take back every token that was granted."""
@@ -378,9 +459,11 @@ class TokenAccess(_Access):
         if request.path == "/v2/":
             known = token in self._valid
             return None if known else unauthorized(f'Bearer realm="{realm}",service="test"')
-        repository = request.path.removeprefix("/v2/").rpartition("/")[0].rpartition("/")[0]
-        scope = f"repository:{repository}:pull"
-        if self._valid.get(token) == scope:
+        path = request.path.removeprefix("/v2/").replace("/blobs/uploads/", "/blobs/")
+        repository = path.rpartition("/")[0].rpartition("/")[0]
+        writes = request.method not in ("GET", "HEAD")
+        scope = f"repository:{repository}:{'pull,push' if writes else 'pull'}"
+        if self._covers(self._valid.get(token, ""), repository, "push" if writes else "pull"):
             return None
         return unauthorized(f'Bearer realm="{realm}",service="test",scope="{scope}"')
 
@@ -403,10 +486,18 @@ class TokenAccess(_Access):
         token = self._new_token(request.form)
         return Answer.of(json.dumps({"access_token": token, "expires_in": 60}).encode())
 
+    def _covers(self, granted: str, repository: str, action: str) -> bool:
+        """Whether a token for the scopes `granted` lets its bearer do `action`."""
+        scopes = (each.rpartition(":") for each in granted.split())
+        return action in self.most and any(
+            name == f"repository:{repository}" and action in actions.split(",")
+            for name, _, actions in scopes
+        )
+
     def _new_token(self, asked: Mapping[str, list[str]]) -> str:
         token = f"token-{len(self.granted)}"
         self.granted.append(token)
-        self._valid[token] = asked.get("scope", [""])[0]
+        self._valid[token] = " ".join(asked.get("scope", []))
         return token
 
 
@@ -521,14 +612,20 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         parts = urlsplit(self.path)
         headers = {name.lower(): value for name, value in self.headers.items()}
-        body = self.rfile.read(int(headers.get("content-length", 0))).decode()
-        request = Request(self.command, parts.path, parse_qs(parts.query), headers, parse_qs(body))
+        length = int(headers.get("content-length", 0))
+        body = self.rfile.read(length)
+        if len(body) < length:
+            self.close_connection = True  # the client broke off: that was no request
+            return
+        is_form = "urlencoded" in headers.get("content-type", "")
+        form = parse_qs(body.decode()) if is_form else {}
+        request = Request(self.command, parts.path, parse_qs(parts.query), headers, form, body)
         try:
             self._send(self.registry.answer(request), parts.path)
         except OSError:
             self.close_connection = True  # the client has had enough
 
-    do_HEAD = do_POST = do_GET  # noqa: N815 - the base class's names
+    do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_GET  # noqa: N815 - the base class's names
 
     def _send(self, answer: Answer, path: str) -> None:
         answer.before()

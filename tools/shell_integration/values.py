@@ -78,6 +78,15 @@ _PLACES: dict[str, Kind | tuple[str, ...]] = {
     "smolctl model sessions rm NAME": Kind.sessions,
     "smolctl logs rm ENTRY": Kind.nothing,
     "smolctl model batch IN": Kind.files,
+    "smolctl model package NAME": Kind.nothing,
+    "smolctl model cp SOURCE": Kind.nothing,
+    "smolctl model load FILE|DIR|-": Kind.files,
+    "--from": Kind.models,
+    "--quantize": ("Q4_K_M", "Q5_K_M", "Q6_K", "Q8_0", "Q4_0", "IQ4_XS", "F16"),
+    "--annotation": Kind.nothing,
+    "--created": Kind.nothing,
+    "--tag": Kind.nothing,
+    "--name": Kind.nothing,
 }
 """By an argument's command and metavar, or by an option's name."""
 

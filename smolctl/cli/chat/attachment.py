@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from smolctl.cli.chat.regular_file import named_path, read_regular_file
+from smolctl.cli.text_file import named_path, read_text_file
 from smolctl.errors import UsageError
 
 if TYPE_CHECKING:
@@ -54,13 +54,7 @@ def with_attachments(message: str, attachments: Sequence[Attachment]) -> str:
 
 
 def _read(path: Path) -> Attachment:
-    content = read_regular_file(path, _MAXIMUM_BYTES)
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = "\0"
-    if "\0" in text:
-        raise UsageError(f"{path} is no text in UTF-8")
+    text = read_text_file(path, _MAXIMUM_BYTES, waits=False)
     if not text.strip():
         raise UsageError(f"{path} is empty")
     return Attachment(str(path), text.strip("\n"))

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from smolctl.cli.chat import transcript
 from smolctl.cli.chat.attachment import read_attachments
 from smolctl.cli.chat.clipboard import copy
-from smolctl.cli.chat.regular_file import named_path, read_regular_file
 from smolctl.cli.chat.sampling_values import (
     NAMES,
     canonical,
@@ -20,6 +19,7 @@ from smolctl.cli.chat.sampling_values import (
     shortened,
 )
 from smolctl.cli.output import printable, printable_line
+from smolctl.cli.text_file import named_path, read_text_file
 from smolctl.errors import UsageError
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ def _system(chat: Chat, argument: str) -> None:
     if argument.startswith("@@"):
         argument = argument[1:]
     elif argument.startswith("@"):
-        argument = _text_of(argument[1:])
+        argument = read_text_file(named_path(argument[1:]), _SYSTEM_BYTES, waits=False).strip()
     elif argument in ('""', "''"):
         argument = ""
     chat.change(chat.dialogue.with_system(argument))
@@ -126,14 +126,6 @@ def _system(chat: Chat, argument: str) -> None:
         if argument
         else "There is no system prompt from the next message on."
     )
-
-
-def _text_of(name: str) -> str:
-    path = named_path(name)
-    try:
-        return read_regular_file(path, _SYSTEM_BYTES).decode("utf-8-sig").strip()
-    except UnicodeDecodeError:
-        raise UsageError(f"{path} is no text in UTF-8") from None
 
 
 def _set(chat: Chat, argument: str) -> None:

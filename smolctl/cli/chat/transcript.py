@@ -13,7 +13,7 @@ from dataclasses import fields
 from pathlib import Path
 
 from smolctl.cli.chat.dialogue import Dialogue
-from smolctl.cli.chat.regular_file import read_regular_file
+from smolctl.cli.text_file import read_file
 from smolctl.engine.conversation import ChatRequest
 from smolctl.engine.sampling import Sampling
 from smolctl.errors import StorageError, UsageError
@@ -54,7 +54,7 @@ def load(path: Path, sampling: Sampling) -> Dialogue:
 
     Raises `UsageError` for what is no conversation, and `StorageError` for what cannot be read.
     """
-    content = read_regular_file(path, _MAXIMUM_BYTES)
+    content = read_file(path, _MAXIMUM_BYTES, waits=False)
     try:
         document = parse_body(content)
         chat = parse_chat(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from smolctl.engine.conversation import ChatRequest, Delta, Message
+from smolctl.engine.conversation import ChatRequest, Delta
 from smolctl.engine.generation import Usage
 from smolctl.errors import (
     ConversationRefused,
@@ -230,19 +230,32 @@ def test_a_row_whose_worker_died_is_asked_once_more() -> None:
 def test_rows_that_had_a_worker_that_died_are_asked_one_after_another() -> None:
     meeting = threading.Barrier(3)
     seen: set[str] = set()
-    again = Model()
+    asking, together = threading.Lock(), threading.Event()
 
     def say(prompt: str) -> str:
         if prompt not in seen:
             seen.add(prompt)
             meeting.wait(LIMIT)
             raise NotRunnable("died")
-        with again.reply(ChatRequest((Message("user", prompt),))):
+        if not asking.acquire(blocking=False):
+            together.set()
             return prompt
+        together.wait(0.1)  # long enough for a thread that does not wait
+        asking.release()
+        return prompt
 
     results, _ = answered(Model(say), "a", "b", "c", jobs=3)
     assert texts(results) == ["a", "b", "c"]
-    assert again.most_at_once == 1
+    assert not together.is_set()
+
+
+def test_rows_that_end_the_worker_now_and_then_do_not_end_the_batch() -> None:
+    died = [NotRunnable("died")] * 2
+    results, summary = answered(
+        Model(Failing(**{prompt: [*died] for prompt in "bdegh"})), *"abcdefghi", jobs=1
+    )
+    assert texts(results) == ["A", "died", "C", "died", "died", "F", "died", "died", "I"]
+    assert (summary.done, summary.failed) == (4, 5)
 
 
 def test_a_model_that_dies_again_and_again_ends_the_batch() -> None:

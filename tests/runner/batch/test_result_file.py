@@ -93,6 +93,12 @@ def test_an_order_that_a_kill_left_is_mended_by_the_next_run(path: Path) -> None
     assert written(path) == [(1, "t"), (2, "t"), (3, "t")]
 
 
+def test_no_error_takes_the_place_of_a_result(path: Path) -> None:
+    write(path, result(2, 2), result(1, 1), result(1, 1, None))
+    assert go_on(path, (1, 1, ""), (2, 2, "")) == []
+    assert written(path) == [(1, "t"), (2, "t")]
+
+
 def test_errors_of_lines_without_an_id_stay_once_until_the_line_is_a_row(path: Path) -> None:
     go_on(path, (1, "a", "A"), (2, None, None), (3, None, None))
     go_on(path, (1, "a", "A"), (2, None, None), (3, "c", "C"))

@@ -1,0 +1,209 @@
+"""`smolctl model card`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from smolctl.cli.inspected import Inspected, inspect_here, inspect_remote, remote_reference
+from smolctl.cli.invocation import Invocation
+from smolctl.cli.options import (
+    CaFileFlag,
+    JsonFlag,
+    ModelArgument,
+    NetworkFlags,
+    OfflineFlag,
+    PlainHttpFlag,
+    RetriesFlag,
+)
+from smolctl.cli.output import printable
+from smolctl.errors import ModelNotFound, SmolctlError, UsageError
+from smolctl.model.card import Card, labels, make_card
+from smolctl.model.layer import Role
+from smolctl.model.reference import DOCKER_HUB
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from smolctl.cli.variants import VariantRow
+    from smolctl.model.reference import Reference
+
+EXAMPLES = (
+    ("What a model is, before it is pulled", "smolctl model card ai/smollm2"),
+    ("As Markdown, on a terminal as well", "smolctl model card ai/smollm2 --markdown"),
+    ("Its license, and who says so", "smolctl model card smollm2 --json | jq .facts.license"),
+)
+
+_LIMIT = 50
+_WIDEST = 100
+
+
+def command(
+    ctx: typer.Context,
+    model: ModelArgument,
+    markdown: Annotated[
+        bool, typer.Option("--markdown", help="Print Markdown, on a terminal as well.")
+    ] = False,
+    as_json: JsonFlag = False,
+    plain_http: PlainHttpFlag = False,
+    ca_file: CaFileFlag = None,
+    retries: RetriesFlag = None,
+    offline: OfflineFlag = False,
+) -> None:
+    """Show a model's card: what it is, its variants, what it is for, how to run it.
+
+    Each fact is taken from the first place that has it: the README in the artifact, the
+    manifest's annotations, ModelPack's fields, the config, the GGUF header, and the description
+    on Docker Hub for a model of it. --json says which. A model that is not here is read from its
+    registry, without its weights; offline, only one that is here has a card, without variants.
+    """
+    if markdown and as_json:
+        raise UsageError("--markdown and --json exclude each other")
+    invocation = Invocation.of(
+        ctx, offline=offline, network=NetworkFlags(plain_http, ca_file, None, retries)
+    )
+    cards: list[Card] = []
+    found = invocation.store.find(model)
+    name = model
+    reference = None
+    if found is None or found.names:
+        reference = remote_reference(invocation, model)
+        name = invocation.store.familiar(reference)
+
+    def read(inspected: Inspected) -> None:
+        readmes = _readmes(inspected)
+        if not invocation.offline and reference is not None:
+            readmes |= _hub_readme(invocation, reference)
+        license_name = inspected.license_name()
+        cards.append(make_card(name, inspected.artifact, inspected.header, readmes, license_name))
+
+    if found is not None:
+        read(inspect_here(invocation.store, model))
+    elif reference is not None and not invocation.offline:
+        inspect_remote(invocation, reference, read)
+    else:
+        raise ModelNotFound(
+            f"{name} is not here, and smolctl is told to stay offline",
+            hint="`smolctl model ls` lists what is here. (--offline or SMOLCTL_OFFLINE)",
+        )
+    variants = _variants(invocation, reference) if reference is not None else []
+    if as_json:
+        invocation.output.json(_as_json(name, cards[0], variants))
+        return
+    text = printable(_as_markdown(name, cards[0], variants))
+    if markdown or not invocation.output.stdout_is_terminal:
+        invocation.output.piece(text)
+    else:
+        _render(text)
+
+
+def _readmes(found: Inspected) -> dict[str, str]:
+    """Return the artifact's README, if it has one."""
+    for layer in found.artifact.with_role(Role.DOCUMENT):
+        if layer.path is not None and layer.path.name.lower() not in ("readme.md", "readme"):
+            continue
+        try:
+            return {"README": found.read(layer, "README").decode(errors="replace")}
+        except SmolctlError:
+            continue  # in an archive, or larger than a document is
+    return {}
+
+
+def _hub_readme(invocation: Invocation, reference: Reference) -> dict[str, str]:
+    """Return what Docker Hub says of a model of it; nothing where it cannot be reached."""
+    if reference.registry != DOCKER_HUB:
+        return {}
+    from smolctl.registry.hub_description import fetch_page, hub_description
+
+    def fetch(url: str) -> bytes:
+        return fetch_page(url, invocation.settings.ca_bundle)
+
+    try:
+        text = hub_description(reference.repository, fetch)
+    except SmolctlError as error:
+        invocation.output.notice(f"No description from Docker Hub: {error.message}")
+        return {}
+    return {"Docker Hub": text} if text else {}
+
+
+def _variants(invocation: Invocation, reference: Reference) -> list[tuple[VariantRow, bool]]:
+    """Return the variants and which is recommended; none where the registry does not say."""
+    if invocation.offline:
+        return []
+    from smolctl.cli.variants import read_repository, recommended, variant_row
+    from smolctl.engine.options import EngineOptions
+    from smolctl.runner.memory import usable_memory
+    from smolctl.runner.workers import worker_options
+
+    try:
+        variants = read_repository(invocation, reference, _LIMIT, quiet=True)
+    except SmolctlError as error:
+        invocation.output.notice(f"The variants are not known: {error.message}")
+        return []
+    options, usable = worker_options(EngineOptions(), parallel=False), usable_memory()
+    rows = [
+        variant_row(invocation.store, reference, each, options, usable) for each in variants.found
+    ]
+    best = recommended(rows)
+    return [(row, row is best) for row in rows]
+
+
+def _as_markdown(name: str, card: Card, variants: Sequence[tuple[VariantRow, bool]]) -> str:
+    from smolctl.cli.variants import HEADERS, variant_cells
+
+    parts = [f"# {_cell(card.title.value)}"]
+    if card.description is not None:
+        parts.append(card.description.value)
+    known = [(label, card.facts[key].value) for key, label in labels().items() if key in card.facts]
+    if known:
+        parts += ["## Characteristics", _table(("Attribute", "Value"), known)]
+    if variants:
+        rows = [variant_cells(row, is_best=is_best) for row, is_best in variants]
+        parts += ["## Variants", _table([head.capitalize() for head in HEADERS], rows)]
+    if "intended_uses" in card.sections:
+        parts += ["## Intended uses", card.sections["intended_uses"].value]
+    parts += ["## How to run it", f"```sh\nsmolctl model run {name}\n```"]
+    if "benchmarks" in card.sections:
+        parts += ["## Benchmarks", card.sections["benchmarks"].value]
+    links = [f"- <{link.value}>" for link in card.links if link.value.startswith("https://")]
+    if "links" in card.sections:
+        links.append(f"\n{card.sections['links'].value}")
+    if links:
+        parts += ["## Links", "\n".join(links).strip("\n")]
+    return "\n\n".join(parts) + "\n"
+
+
+def _table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [headers, ["---"] * len(headers), *rows]
+    return "\n".join("| " + " | ".join(map(_cell, line)) + " |" for line in lines)
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.replace("|", "\\|").split())
+
+
+def _render(text: str) -> None:
+    from rich.console import Console
+    from rich.markdown import Markdown
+
+    console = Console()
+    console.print(Markdown(text, hyperlinks=False), width=min(console.width, _WIDEST))
+
+
+def _as_json(name: str, card: Card, variants: Sequence[tuple[VariantRow, bool]]) -> dict[str, Any]:
+    from smolctl.cli.variants import variant_json
+
+    def said(value: str, source: str) -> dict[str, str]:
+        return {"value": value, "source": source}
+
+    description = card.description
+    return {
+        "name": name,
+        "title": said(card.title.value, card.title.source),
+        "description": said(description.value, description.source) if description else None,
+        "facts": {key: said(fact.value, fact.source) for key, fact in card.facts.items()},
+        "variants": [variant_json(row, is_best=is_best) for row, is_best in variants],
+        "sections": {key: said(part.value, part.source) for key, part in card.sections.items()},
+        "links": [said(link.value, link.source) for link in card.links],
+    }

@@ -1,0 +1,35 @@
+"""`oci:DIR:TAG` and `oci-archive:FILE:TAG`: models in OCI image layouts, named as skopeo does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from smolctl.errors import UsageError
+
+if TYPE_CHECKING:
+    from smolctl.cli.invocation import Invocation
+    from smolctl.store.store import StoredModel
+
+_KINDS = ("oci:", "oci-archive:")
+
+
+def is_layout(name: str) -> bool:
+    """Whether `name` is of a model in a layout, and not in a registry."""
+    return name.startswith(_KINDS)
+
+
+def load_layout(invocation: Invocation, name: str, *, quiet: bool = False) -> StoredModel:
+    """Take the model `name` into the cache, under the name that the layout has for it."""
+    from smolctl.cli.load import load
+    from smolctl.store.load import Wanted
+
+    place, _, tag = name.partition(":")[2].partition(":")
+    if not place:
+        raise UsageError(f"{name} names no layout", hint="Layouts are named oci:DIR:TAG.")
+    models = load(invocation, Path(place), Wanted(tag or None), quiet=quiet)
+    if len(models) > 1:
+        raise UsageError(
+            f"{place} has {len(models)} models, all of which are here now", hint="Name one: …:TAG"
+        )
+    return models[0]

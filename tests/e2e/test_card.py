@@ -1,0 +1,58 @@
+"""The card of a model that is not here, for a person and for a script."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.faulty_registry import FaultyRegistry, descriptor, digest, pack
+
+if TYPE_CHECKING:
+    from tests.support.processes import Smolctl
+
+README = b"# Small\n\n## Intended uses\n\nTests, \x1b[31mall\x1b[0m of them.\n"
+
+
+@pytest.fixture
+def name(registry: FaultyRegistry) -> str:
+    layer = descriptor(
+        README,
+        "application/vnd.cncf.model.doc.v1.raw",
+        annotations={"org.cncf.model.filepath": "README.md"},
+    )
+    model = pack().altered(lambda value: value["layers"].append(layer))
+    model = replace(model, blobs={**model.blobs, digest(README): README})
+    registry.publish("team/model", "v1", model)
+    return f"{registry.host}/team/model:v1"
+
+
+def test_a_card_is_markdown_or_json(smolctl: Smolctl, name: str) -> None:
+    text = smolctl("model", "card", name, expect=0).stdout
+    assert text.startswith("# Tiny\n\n## Characteristics\n\n| Attribute | Value |\n| --- | --- |\n")
+    assert "| v1 | 2.1K | F16 | 1024 |" in text
+    assert "## Intended uses\n\nTests, [31mall[0m of them.\n" in text
+    assert f"smolctl model run {name}" in text
+
+    value = json.loads(smolctl("model", "card", name, "--json", expect=0).stdout)
+    assert value["facts"]["license"] == {"value": "apache-2.0", "source": "GGUF"}
+    assert value["sections"]["intended_uses"]["source"] == "README"
+    assert value["variants"][0]["recommended"] is True
+
+
+def test_on_a_terminal_it_is_drawn(smolctl: Smolctl, name: str) -> None:
+    code, drawn = smolctl.on_a_terminal("model", "card", name)
+    assert code == 0
+    assert b"## " not in drawn
+    assert b"apache-2.0" in drawn
+    assert b"\x1b[31mall" not in drawn
+
+
+def test_offline_only_what_is_here_has_one(smolctl: Smolctl, name: str) -> None:
+    smolctl("model", "card", name, "--offline", expect=3)
+    smolctl("model", "pull", name, expect=0)
+    text = smolctl("model", "card", name, "--offline", expect=0).stdout
+    assert "## Characteristics" in text
+    assert "## Variants" not in text

@@ -1,0 +1,63 @@
+"""`smolctl model save` and `load`, as a script uses them."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+from tests.support.processes import Smolctl
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.e2e.conftest import World
+
+
+def test_models_go_through_a_file_and_a_pipe(filled: Smolctl, world: World, tmp_path: Path) -> None:
+    file = tmp_path / "models.tar"
+    filled("model", "save", "small", "small:decoy", "-o", file, expect=0)
+    piped = subprocess.run(
+        [sys.executable, "-m", "smolctl", "model", "save", "small", "small:decoy"],
+        env=filled.environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        check=True,
+    )
+    assert piped.stdout == file.read_bytes()
+
+    (tmp_path / "other").mkdir()
+    with closing(Smolctl(tmp_path / "other", SMOLCTL_DEFAULT_REGISTRY=world.host)) as other:
+        with file.open("rb") as stdin:
+            process = other.start("model", "load", "-q", "-", stdin=stdin)
+            stdout, stderr = process.communicate(timeout=60)
+        assert stdout.decode().split() == [world.model.id, world.decoy.id]
+        assert stderr == b""
+        assert "Loaded ai/small:latest" in other("model", "load", file, expect=0).stdout
+
+
+def test_what_cannot_be_saved_or_loaded_is_said(filled: Smolctl, tmp_path: Path) -> None:
+    (tmp_path / "text").write_text("no tar at all")
+
+    assert "no such model here" in filled("model", "save", "nothing", expect=3).stderr
+    assert "no such file" in filled("model", "load", tmp_path / "none", expect=8).stderr
+    assert "not a tar" in filled("model", "load", tmp_path / "text", expect=6).stderr
+    filled("model", "save", "small", "-o", tmp_path / "none" / "x.tar", expect=8)
+    code, drawn = filled.on_a_terminal("model", "save", "small")
+    assert code == 2
+    assert b"-o FILE.tar" in drawn
+
+
+def test_a_layout_is_pulled_from_as_a_registry_is(
+    filled: Smolctl, world: World, tmp_path: Path
+) -> None:
+    file = tmp_path / "models.tar"
+    filled("model", "save", "small", "small:decoy", "-o", file, expect=0)
+    (tmp_path / "other").mkdir()
+    with closing(Smolctl(tmp_path / "other", SMOLCTL_DEFAULT_REGISTRY=world.host)) as other:
+        done = other("model", "pull", "-q", f"oci:{filled.home}:decoy", expect=0)
+        assert done.stdout == f"{world.decoy.id}\n"
+        done = other("model", "pull", f"oci-archive:{file}:latest", expect=0)
+        assert done.stdout.startswith("Pulled ai/small:latest (")
+        assert "no 'v9'" in other("model", "pull", f"oci:{filled.home}:v9", expect=3).stderr
