@@ -84,7 +84,7 @@ def _read_if_alive(output: Notices) -> str:
         mode = os.fstat(handle).st_mode
     except (OSError, ValueError, AttributeError):  # closed, as some services start their children
         return ""
-    if stat.S_ISREG(mode):
+    if _read or stat.S_ISREG(mode):
         return _read_all()
     if not (stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)):
         return ""
@@ -94,7 +94,7 @@ def _read_if_alive(output: Notices) -> str:
             f"Nothing came on standard input in {_PATIENCE_SECONDS:.0f} s; going on without it."
             " `-` as the prompt waits for as long as it takes."
         )
-        return ""
+        _read.append(b"")  # who asks again need not wait again
     return _read_all()
 
 

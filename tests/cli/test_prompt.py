@@ -167,6 +167,9 @@ class TestAPipeThatNobodyCloses:
         assert captured.out == ""
         assert "Nothing came on standard input" in captured.err
 
+        assert read_prompt(["Why?"], Output()) == "Why?"
+        assert capsys.readouterr().err == ""  # it is not waited for once more
+
     @pytest.mark.parametrize("words", [["Summarize:", "-"], ["-", "Summarize:"]])
     def test_is_waited_for_when_a_dash_says_so(
         self, writing: int, monkeypatch: pytest.MonkeyPatch, words: list[str]
