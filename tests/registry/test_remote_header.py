@@ -37,7 +37,7 @@ def test_one_that_is_short_takes_one_request(registry: FaultyRegistry) -> None:
 
     assert (header.vocabulary_size, header.block_count, header.size) == (100, 2, blob.size)
     assert ranges(registry) == ["bytes=0-262143"]
-    assert registry.sent_of(blob.digest) == RANGE_ENDS[0]
+    assert registry.sent_of(blob.digest) <= RANGE_ENDS[0]
 
 
 def test_the_range_grows_until_the_header_is_whole(registry: FaultyRegistry) -> None:

@@ -24,10 +24,10 @@ from smolctl.errors import (
     UsageError,
 )
 from smolctl.runner.connection import ConnectionLost, Endpoint
-from smolctl.runner.remote_chat import RemoteChat
+from smolctl.runner.remote_chat import RemoteChat, Start
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 CHAT = ChatRequest((Message("user", "hi"),), Sampling(temperature=0))
@@ -178,11 +178,21 @@ DIFFERS = failure(409, "it has 512 tokens", "worker_differs")
 PARIS = answer(200, content("Paris"), DONE)
 
 
+def starter(started: list[int]) -> Callable[[], Start]:
+    """What starts a model and notes that it did."""
+
+    def start() -> Start:
+        started.append(1)
+        return Start(context_size=256, sequences=4, load_seconds=0.5)
+
+    return start
+
+
 @pytest.mark.parametrize("first", [b"", DIFFERS], ids=["leaving", "another"])
 def test_a_worker_that_leaves_or_differs_gives_way_to_another(first: bytes) -> None:
     started: list[int] = []
     with serving(first, PARIS) as server:
-        model = RemoteChat("m", server.endpoint, {}, start=lambda: started.append(1))
+        model = RemoteChat("m", server.endpoint, {}, start=starter(started))
         assert replied(model) == [Delta(content="Paris")]
     assert started == [1]
     assert server.requests[0] == server.requests[1]
@@ -191,14 +201,14 @@ def test_a_worker_that_leaves_or_differs_gives_way_to_another(first: bytes) -> N
 def test_that_comes_to_an_end() -> None:
     started: list[int] = []
     with serving(b"", b"", b"") as server, pytest.raises(ConnectionLost):
-        replied(RemoteChat("m", server.endpoint, {}, start=lambda: started.append(1)))
+        replied(RemoteChat("m", server.endpoint, {}, start=starter(started)))
     assert started == [1, 1]
 
 
 def test_an_answer_that_has_begun_is_not_asked_for_again() -> None:
     started: list[int] = []
     with serving(b"HTTP/1.1 200") as server, pytest.raises(ConnectionLost):
-        replied(RemoteChat("m", server.endpoint, {}, start=lambda: started.append(1)))
+        replied(RemoteChat("m", server.endpoint, {}, start=starter(started)))
     assert started == []
 
 

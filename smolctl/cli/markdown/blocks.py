@@ -238,7 +238,7 @@ class Blocks:
         """Put a line that begins nothing else where it belongs."""
         self._empty = False
         path = tuple(self._stack)
-        if isinstance(self._leaf, _Table):
+        if isinstance(self._leaf, _Table) and indent <= 3:  # what is further right is code
             self._row(self._leaf, bare, ended=ended)
         elif indent > 3:
             if not isinstance(self._leaf, _Code):
