@@ -96,6 +96,14 @@ class PromptTooLong(NotRunnable):
         self.context_size = context_size
 
 
+class TextTooLong(NotRunnable):
+    """A text longer than the context, which the model's answers to its parts do not shorten."""
+
+
+class ConversationRefused(NotRunnable):
+    """A conversation that the model's chat template does not take."""
+
+
 class EngineBusy(NotRunnable):
     """More requests wait for the model already than may: try again later."""
 

@@ -79,6 +79,7 @@ class Question:
 
     def _take(self, flag: str, rest: Iterator[str]) -> bool:
         """Take in a flag, with its value; False for one that is not known here."""
+        value: str | None
         name, equals, value = flag.partition("=")
         if flag == "--no-stream":
             self.stream = False
@@ -86,7 +87,9 @@ class Question:
         if name not in _VALUES and name != "--system":
             return False
         if not equals:
-            value = next(rest, "")
+            value = next(rest, None)
+            if value is None:
+                return False
         elif not name.startswith("--"):
             return False
         if name == "--system":

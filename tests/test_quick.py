@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         "model run m --local hi",
         "model run m --pull always hi",
         "model run m --temperature",
+        "model run m hi --system",
         "model run m --temperature warm hi",
         "model run m --temperature nan hi",
         "model run m --temperature inf hi",
@@ -112,7 +113,7 @@ def test_it_asks_what_the_usual_way_asks(
     def open_chat(*_: object, **__: object) -> Iterator[Model]:
         yield Model()
 
-    monkeypatch.setattr(prompt, "_read", [""])
+    monkeypatch.setattr(prompt, "_read", [b""])
     monkeypatch.setattr(run, "open_chat", open_chat)
     assert boundary.run(["model", "run", *arguments]) == 0
     question = Question.read(["model", "run", *arguments])

@@ -24,8 +24,10 @@ if TYPE_CHECKING:
 STDIN_ARGUMENT = "-"
 _PATIENCE_SECONDS = 10.0
 _CHUNK = 64 * 1024
+MAXIMUM_BYTES = 64 * 1024 * 1024
+"""Far more than any context holds; what never ends is not read for ever."""
 
-_read: list[str] = []
+_read: list[bytes] = []
 """What standard input held, once it was read: there is no second time."""
 
 
@@ -40,14 +42,28 @@ def read_prompt(words: Sequence[str], output: Notices) -> str:
     `-` among the words, or no words at all, waits for standard input to end. With words alone it
     is read only when it is a pipe, a file or a socket; and since a pipe may be one that nobody
     ever writes to or closes (a service's, `ssh -n`'s), it has ten seconds to show signs of life.
-    Raises `UsageError` when all that gives nothing.
+    Raises `UsageError` when all that gives nothing, and for words that are no text.
     """
-    argument = " ".join(word for word in words if word != STDIN_ARGUMENT)
+    argument = joined_words(words)
     piped = read_stdin(output, awaited=STDIN_ARGUMENT in words or not words)
     parts = [part for part in (argument, piped.strip("\n")) if part.strip()]
     if not parts:
         raise UsageError("the prompt is empty", hint="Give it as an argument or on standard input.")
     return "\n\n".join(parts)
+
+
+def joined_words(words: Sequence[str]) -> str:
+    """Return the arguments' words as one text. Raises `UsageError` for what is no text."""
+    return checked_text(" ".join(word for word in words if word != STDIN_ARGUMENT), "the prompt")
+
+
+def checked_text(text: str, what: str) -> str:
+    """Return `text`. Raises `UsageError` where the bytes of an argument were no UTF-8."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise UsageError(f"{what} is no text in UTF-8") from None
+    return text
 
 
 def read_stdin(output: Notices, *, awaited: bool) -> str:
@@ -68,7 +84,7 @@ def _read_if_alive(output: Notices) -> str:
         mode = os.fstat(handle).st_mode
     except (OSError, ValueError, AttributeError):  # closed, as some services start their children
         return ""
-    if stat.S_ISREG(mode):
+    if _read or stat.S_ISREG(mode):
         return _read_all()
     if not (stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)):
         return ""
@@ -78,21 +94,25 @@ def _read_if_alive(output: Notices) -> str:
             f"Nothing came on standard input in {_PATIENCE_SECONDS:.0f} s; going on without it."
             " `-` as the prompt waits for as long as it takes."
         )
-        return ""
+        _read.append(b"")  # who asks again need not wait again
     return _read_all()
 
 
 def _read_all() -> str:
-    """Read standard input to its end, as UTF-8 whatever the locale says; once."""
-    if _read:
-        return _read[0]
+    """Read standard input to its end, as UTF-8 whatever the locale says; once.
+
+    Without a byte order mark. Raises `UsageError` for more than `MAXIMUM_BYTES`.
+    """
     if sys.stdin is None:
         return ""
-    chunks = []
-    try:
-        while chunk := os.read(sys.stdin.fileno(), _CHUNK):
-            chunks.append(chunk)
-    except OSError as error:
-        raise UsageError(f"cannot read standard input: {error.strerror}") from error
-    _read.append(b"".join(chunks).decode(errors="replace"))
-    return _read[0]
+    if not _read:
+        content = bytearray()
+        try:
+            while len(content) <= MAXIMUM_BYTES and (chunk := os.read(sys.stdin.fileno(), _CHUNK)):
+                content += chunk
+        except OSError as error:
+            raise UsageError(f"cannot read standard input: {error.strerror}") from error
+        _read.append(bytes(content))
+    if len(_read[0]) > MAXIMUM_BYTES:
+        raise UsageError(f"standard input has more than {MAXIMUM_BYTES // 1_000_000} MB")
+    return _read[0].decode(errors="replace").removeprefix("\ufeff")

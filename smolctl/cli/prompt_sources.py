@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from smolctl.cli.prompt import STDIN_ARGUMENT, read_prompt, read_stdin
+from smolctl.cli.prompt import STDIN_ARGUMENT, checked_text, joined_words, read_prompt, read_stdin
 from smolctl.cli.text_file import read_text_file
 from smolctl.errors import UsageError
 
@@ -65,8 +65,7 @@ class PromptSources:
         """
         if not self.prompt_file and not self.files:
             return self._without_files(output)
-        words = [word for word in self.words if word != STDIN_ARGUMENT]
-        instruction = [" ".join(words)]
+        instruction = [joined_words(self.words)]
         if self.prompt_file is not None:
             instruction.append(_content(self.prompt_file, output))
         text = [self._titled(path, _content(path, output)) for path in self.files]
@@ -78,7 +77,7 @@ class PromptSources:
         return asked
 
     def _without_files(self, output: Notices) -> Asked:
-        words = " ".join(word for word in self.words if word != STDIN_ARGUMENT)
+        words = joined_words(self.words)
         prompt = read_prompt(self.words, output)
         if not words.strip():
             return Asked("", prompt)
@@ -93,8 +92,10 @@ class PromptSources:
 
 def text_or_file(value: str | None) -> str | None:
     """Return `value`, or for `@FILE` the text of that file; `@@` at the beginning is one `@`."""
-    if value is None or not value.startswith(FILE_SIGN):
-        return value
+    if value is None:
+        return None
+    if not value.startswith(FILE_SIGN):
+        return checked_text(value, "an argument")
     rest = value.removeprefix(FILE_SIGN)
     if not rest:
         raise UsageError("the @ is followed by the name of a file; @@ stands for an @")

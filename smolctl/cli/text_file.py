@@ -6,12 +6,10 @@ import os
 import stat
 from pathlib import Path
 
+from smolctl.cli.prompt import MAXIMUM_BYTES
 from smolctl.errors import StorageError, UsageError
 from smolctl.model.units import format_size
 from smolctl.settings import expanded
-
-MAXIMUM_BYTES = 64 * 1024 * 1024
-"""Far more than any context holds; a device that never ends is not read for ever."""
 
 
 def named_path(text: str) -> Path:

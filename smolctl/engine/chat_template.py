@@ -23,8 +23,8 @@ from smolctl.engine.template_messages import (
     plain_messages,
     without_system,
 )
-from smolctl.engine.template_sandbox import Refused, Sandbox
-from smolctl.errors import NotRunnable
+from smolctl.engine.template_sandbox import Sandbox
+from smolctl.errors import ConversationRefused, NotRunnable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -76,7 +76,7 @@ class ChatTemplate:
         style = (self.call_style if called else None) or MessageStyle()
         try:
             return self._render(messages, style, names)
-        except Refused:
+        except ConversationRefused:
             merged = without_system(messages)
             if merged is None:
                 raise

@@ -30,7 +30,7 @@ from smolctl.engine.template_bounds import (
     replace,
     size,
 )
-from smolctl.errors import NotRunnable
+from smolctl.errors import ConversationRefused
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -51,10 +51,6 @@ _REMOVED_FILTERS = (
 _REMOVED_METHODS = frozenset({"center", "expandtabs", "ljust", "rjust", "translate", "zfill"})
 """Filters, and methods of strings, that no chat template needs and that can fill the memory in
 one call."""
-
-
-class Refused(NotRunnable):
-    """The template called `raise_exception`: it does not take this conversation."""
 
 
 class Sandbox(ImmutableSandboxedEnvironment):
@@ -203,7 +199,7 @@ def _tojson(
 
 
 def _raise_exception(message: str) -> NoReturn:
-    raise Refused(f"the model's chat template refuses this conversation: {message}")
+    raise ConversationRefused(f"the model's chat template refuses this conversation: {message}")
 
 
 def _strftime_now(form: str) -> str:

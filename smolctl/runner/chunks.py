@@ -13,7 +13,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from smolctl.errors import NotRunnable, PromptTooLong
+from smolctl.errors import PromptTooLong, TextTooLong
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -68,7 +68,7 @@ def fitted(
     """Return `text`, or what stands for it where `request_of(text)` is too long for the context.
 
     `request_of` puts a text where it belongs in the request. `on_part` is told the number of the
-    part that is asked about next, from 1 on, and how many there are. Raises `NotRunnable` where
+    part that is asked about next, from 1 on, and how many there are. Raises `TextTooLong` where
     the answers do not become shorter, and `PromptTooLong` where what is not the text leaves no
     room for any.
     """
@@ -84,9 +84,9 @@ def fitted(
                 answers.append(answer.strip())
         joined = "\n\n".join(answers)
         if not joined:
-            raise NotRunnable("the model has no answer to any part of the text")
+            raise TextTooLong("the model has no answer to any part of the text")
         if len(joined) > len(text) * _SHORTER:
-            raise NotRunnable(
+            raise TextTooLong(
                 f"the answers to the parts are not shorter than the text: {len(joined)} letters"
                 f" of {len(text)}",
                 hint="Ask for short answers, or limit them with --max-tokens.",

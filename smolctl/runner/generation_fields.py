@@ -35,6 +35,9 @@ _NUMBERS = (
     "presence_penalty",
     "frequency_penalty",
 )
+_LIMITS = ("max_completion_tokens", "max_tokens")
+NUMBER_FIELDS = (*_NUMBERS, *_LIMITS, "top_k", "seed")
+"""All that is a number in what a request says of sampling."""
 
 
 @dataclass(frozen=True)
@@ -73,8 +76,7 @@ def read_sampling(request: Fields) -> Sampling:
     given["top_k"] = None if top_k is None else max(top_k, 0)
     seed = request.integer("seed")
     given["seed"] = None if seed is None or seed == -1 else seed % _SEEDS
-    limits = ("max_completion_tokens", "max_tokens")
-    limit = next((name for name in limits if request.get(name) is not None), limits[0])
+    limit = next((name for name in _LIMITS if request.get(name) is not None), _LIMITS[0])
     most = request.integer(limit)
     given["max_tokens"] = None if most == -1 else most
     sampling = Sampling()

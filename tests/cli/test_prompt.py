@@ -115,6 +115,23 @@ def test_bytes_that_are_no_utf_8_are_replaced(connect: Connect) -> None:
     assert read_prompt([], Output()) == "caf\ufffd 東"
 
 
+def test_a_byte_order_mark_is_no_part_of_the_text(connect: Connect) -> None:
+    connect(pipe(b"\xef\xbb\xbfWhy?"))
+
+    assert read_prompt([], Output()) == "Why?"
+
+
+def test_what_never_ends_is_not_read_for_ever(
+    connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(prompt, "MAXIMUM_BYTES", 3_000_000)
+    connect(os.open("/dev/zero", os.O_RDONLY))
+
+    for _ in range(2):  # what was left of it is no prompt the second time
+        with pytest.raises(UsageError, match="standard input has more than 3 MB"):
+            read_prompt([], Output())
+
+
 def test_a_large_text_arrives_whole(connect: Connect) -> None:
     content = "0123456789" * 100_000
     reading, writing = os.pipe()
@@ -149,6 +166,9 @@ class TestAPipeThatNobodyCloses:
         captured = capsys.readouterr()
         assert captured.out == ""
         assert "Nothing came on standard input" in captured.err
+
+        assert read_prompt(["Why?"], Output()) == "Why?"
+        assert capsys.readouterr().err == ""  # it is not waited for once more
 
     @pytest.mark.parametrize("words", [["Summarize:", "-"], ["-", "Summarize:"]])
     def test_is_waited_for_when_a_dash_says_so(

@@ -54,6 +54,14 @@ def test_the_order_is_words_prompt_file_files_standard_input(
     assert asked.prompt("As JSON.") == "Sum up\n\nin French\n\nAs JSON.\n\nnotes\n\npiped"
 
 
+@pytest.mark.parametrize("with_file", [False, True])
+def test_words_that_are_no_text_are_a_mistake(with_file: bool, notes: Path) -> None:
+    with pytest.raises(UsageError, match="the prompt is no text in UTF-8"):
+        read(os.fsdecode(b"caf\xe9"), files=(notes,) if with_file else ())
+    with pytest.raises(UsageError, match="no text in UTF-8"):
+        text_or_file(os.fsdecode(b"caf\xe9"))
+
+
 def test_words_are_the_instruction_and_standard_input_the_text(stdin: Path) -> None:
     stdin.write_text("piped\n")
     assert read("Sum", "up:") == Asked("Sum up:", "piped")

@@ -6,8 +6,8 @@ import logging
 from dataclasses import dataclass
 from typing import Any
 
-from smolctl.engine.template_sandbox import Refused
 from smolctl.errors import (
+    ConversationRefused,
     EngineBusy,
     ModelNotFound,
     PromptTooLong,
@@ -72,7 +72,7 @@ def failure_of(error: Exception) -> Failure:
         return Failure(429, message, "rate_limit_error", code="queue_full", retry_after=1)
     if isinstance(error, InvalidField):
         return Failure(400, message, param=error.param)
-    if isinstance(error, (UsageError, Refused)):
+    if isinstance(error, (UsageError, ConversationRefused)):
         return Failure(400, message)
     _log.warning("a request failed: %s", message)
     return Failure(500, message, "server_error")

@@ -15,10 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 from smolctl.engine.message_parts import MessageParts
 from smolctl.errors import (
+    ConversationRefused,
     EngineBusy,
     NotRunnable,
     PromptTooLong,
     RegistryUnavailable,
+    TextTooLong,
     TooLittleMemory,
     UsageError,
 )
@@ -41,7 +43,7 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 2.0
 _SIGNAL_SECONDS = 0.2
 _LEAVING_SECONDS = 1.0
 
-_OF_THE_ROW = (UsageError, PromptTooLong)
+_OF_THE_ROW = (UsageError, PromptTooLong, TextTooLong, ConversationRefused)
 """What is wrong with one row, and says nothing about the next."""
 
 

@@ -14,7 +14,7 @@ from smolctl.engine.sampling import Sampling
 from smolctl.errors import SmolctlError, StorageError, UsageError
 from smolctl.runner.chat_document import parse_chat
 from smolctl.runner.fields import Fields, parse_body
-from smolctl.runner.generation_fields import sampling_fields
+from smolctl.runner.generation_fields import NUMBER_FIELDS, sampling_fields
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -42,13 +42,15 @@ class RowForm(Enum):
 class Row:
     """Line number `line` of the input: its `id`, and the `fields` that it has.
 
-    `error` is what makes it no row; its `id` is None then where the line's own cannot be used.
+    `error` is what makes it no row; its `id` is None then where the line's own cannot be used. A
+    row of a `table` has text alone.
     """
 
     line: int
     id: RowId | None
     fields: Mapping[str, Any] = field(default_factory=dict)
     error: SmolctlError | None = None
+    table: bool = False
 
 
 class Rows:
@@ -97,8 +99,9 @@ class Asking:
     """What all rows are asked with, where a row itself does not say otherwise.
 
     Sampling, tools, stop strings and a response format may be in a row, under OpenAI's names. The
-    fields that a `template` uses are taken for nothing else. Where the reply is to follow the
-    `grammar`, the prompt begins with the `note`, which says so to the model.
+    fields that a `template` uses are taken for nothing else. The columns of a table are named by
+    whoever made it: those that are neither prompts nor numbers say nothing here. Where the reply
+    is to follow the `grammar`, the prompt begins with the `note`, which says so to the model.
     """
 
     sampling: Sampling = field(default_factory=Sampling)
@@ -112,7 +115,7 @@ class Asking:
         """Return what `row` asks for. Raises `UsageError` where that makes no sense."""
         if row.error is not None:
             raise row.error
-        given = self._given(Fields(row.fields))
+        given = self._given(Fields(_cells(row.fields) if row.table else row.fields))
         document = {**sampling_fields(self.sampling), "stop": list(self.stop)}
         document |= {name: value for name, value in given.document.items() if value is not None}
         if self.template is not None:
@@ -206,8 +209,10 @@ def _object(number: int, line: bytes) -> Row:
 
 def _row_id(fields: Mapping[str, Any], default: int) -> RowId:
     found = fields.get("id")
-    if found is None:
-        found = fields.get("custom_id", default)
+    if found in (None, ""):
+        found = fields.get("custom_id")
+    if found in (None, ""):
+        return default
     if isinstance(found, bool) or not isinstance(found, (str, int, float)):
         raise UsageError("the row's id is neither a string nor a number")
     return found
@@ -234,16 +239,35 @@ def _records(lines: Iterator[tuple[int, bytes]]) -> Iterator[Row]:
 
     # `starmap` goes on after a line that cannot be read, which a generator would not.
     reader = csv.DictReader(starmap(text, lines))
+    try:
+        _ = reader.fieldnames  # which reads the header; without it no row means anything
+    except (csv.Error, UsageError) as error:
+        raise UsageError(f"the CSV's header cannot be read: {error}") from None
     while True:
         try:
             fields = next(reader)
-            yield Row(at, _row_id(fields, at), fields)
+            yield Row(at, _row_id(fields, at), fields, table=True)
         except StopIteration:
             return
         except csv.Error as error:
             yield Row(at, None, error=UsageError(f"the row is no CSV: {error}"))
         except UsageError as error:
             yield Row(at, None, error=error)
+
+
+def _cells(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the cells of a table's row that a request understands; an empty one is none."""
+    texts = {name: fields[name] for name in ("prompt", "system") if fields.get(name)}
+    return texts | {name: _number(fields[name]) for name in NUMBER_FIELDS if fields.get(name)}
+
+
+def _number(cell: str) -> int | float | str:
+    for kind in (int, float):
+        try:
+            return kind(cell)
+        except ValueError:
+            continue
+    return cell  # which the request refuses, by name
 
 
 def _user(content: str) -> dict[str, str]:

@@ -241,10 +241,12 @@ def test_more_requests_than_may_wait_are_told_to_come_again(client, http):
 
 
 def test_a_template_that_refuses_a_conversation_is_the_requests_fault(http, loaded, monkeypatch):
-    from smolctl.engine.template_sandbox import Refused
+    from smolctl.errors import ConversationRefused
 
     def refuse(*_, **__):
-        raise Refused("the model's chat template refuses this conversation: roles must alternate")
+        raise ConversationRefused(
+            "the model's chat template refuses this conversation: roles must alternate"
+        )
 
     monkeypatch.setattr(type(loaded), "prepare", refuse)
     assert "roles must alternate" in refusal(http.post(CHAT, json=chat()))["message"]

@@ -12,12 +12,14 @@ import pytest
 from smolctl.engine.conversation import ChatRequest, Delta
 from smolctl.engine.generation import Usage
 from smolctl.errors import (
+    ConversationRefused,
     EngineBusy,
     ModelNotFound,
     NotRunnable,
     PromptTooLong,
     RegistryUnavailable,
     StorageError,
+    TextTooLong,
     TooLittleMemory,
     UsageError,
 )
@@ -181,6 +183,15 @@ def test_a_row_that_makes_no_sense_or_is_too_long_fails_alone() -> None:
     assert texts(results) == ["A", "too long", "prompt is empty", "no such token", "E"]
     assert sorted(model.asked) == ["a", "b", "d", "e"]
     assert (summary.done, summary.failed) == (2, 3)
+
+
+def test_a_text_that_stays_too_long_and_a_refused_conversation_are_no_dead_worker() -> None:
+    errors: dict[str, list[Exception]] = {name: [TextTooLong("not shorter")] for name in "abc"}
+    errors["d"] = [ConversationRefused("roles must alternate")]
+    model = Model(Failing(**errors))
+    results, _ = answered(model, *"abcde", jobs=1)
+    assert texts(results) == [*["not shorter"] * 3, "roles must alternate", "E"]
+    assert model.asked == list("abcde")
 
 
 def test_a_reply_that_is_refused_is_an_error_with_its_text() -> None:

@@ -88,6 +88,31 @@ def test_csv_has_the_fields_of_its_header() -> None:
     assert found[2].fields["text"] == "two\nlines"
 
 
+def test_a_csv_without_a_header_that_can_be_read_has_no_rows() -> None:
+    with pytest.raises(UsageError, match="header cannot be read: the line is no text in UTF-8"):
+        rows(b"pr\xe9nom,text\na,b\n", RowForm.CSV)
+
+
+def test_of_a_table_prompts_and_numbers_count_and_other_columns_are_anybodys() -> None:
+    asking = Asking(template=Template("{text}"))
+    line = (
+        b"text,temperature,max_tokens,seed,stop,tools,n,system\nhi,0.5,7,,bus,hammer,x,Be brief.\n"
+    )
+    [row] = rows(line, RowForm.CSV)
+    asked = asking.request(row)
+    assert asked.sampling == Sampling(temperature=0.5, max_tokens=7)
+    assert [each.content for each in asked.messages] == ["Be brief.", "hi"]
+    assert (asked.stop, asked.tools) == ((), ())
+    [row] = rows(b"prompt,temperature\nhi,warm\n", RowForm.CSV)
+    with pytest.raises(UsageError, match="temperature must be a number"):
+        Asking().request(row)
+
+
+def test_an_empty_id_is_none() -> None:
+    found = rows(b"id,text\n,a\n,b\nc,c\n", RowForm.CSV)
+    assert [(row.id, row.error) for row in found] == [(2, None), (3, None), ("c", None)]
+
+
 def test_a_file_is_read_in_pieces_and_what_is_too_long_is_passed_over(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
