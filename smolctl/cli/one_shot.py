@@ -10,7 +10,7 @@ from smolctl.cli.reply_output import reply_output
 from smolctl.engine.conversation import ChatRequest, Message
 from smolctl.engine.message_parts import MessageParts
 from smolctl.engine.sampling import Sampling
-from smolctl.errors import PromptTooLong
+from smolctl.errors import PromptTooLong, SmolctlError
 from smolctl.history.exchange import Exchange
 
 if TYPE_CHECKING:
@@ -41,21 +41,25 @@ class OneShot:
         request = self._fitted(output, model, record)
         parts = MessageParts()
         shown = reply_output(output, model, self.flags, self.form)
+        interrupted, broke_off = True, False
         try:
             with model.reply(request) as reply:
-                interrupted = True
                 try:
                     for delta in reply:
                         parts.add(delta)
                         if not shown.add(delta, parts):
                             break
                     interrupted = False
+                except SmolctlError:
+                    broke_off = True  # a person sees what came, and no conversation goes on with it
+                    raise
                 finally:
                     # Also when it was interrupted: what came is part of the answer.
                     shown.finish(parts, reply, interrupted=interrupted)
+                    if not broke_off and (parts.content or not interrupted):
+                        self._keep(model, record, request, parts, reply)
         except PromptTooLong as error:
             raise self._too_long(error) from error
-        self._keep(model, record, request, parts, reply)
         if self.flags.verbose:
             from smolctl.cli.statistics import statistics_lines
 

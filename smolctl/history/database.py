@@ -42,8 +42,7 @@ def writing(files: HistoryFiles) -> Iterator[sqlite3.Connection]:
     One process after the other gets it. Raises what `reading` raises, and `StorageError` where
     the disk is full.
     """
-    if not _is_there(files.database):
-        files.make(files.database)
+    files.make(files.database)
     with _opened(files.database) as connection, _transaction(connection):
         yield connection
 

@@ -348,6 +348,18 @@ class TestConversation:
             ask(ScriptedModel([Reply(["Ye", NotRunnable("died")])]), record=record)
         assert record.messages == self.BEFORE
 
+    def test_an_interrupted_reply_is_a_part_of_it(self) -> None:
+        record = Kept(*self.BEFORE)
+        with pytest.raises(KeyboardInterrupt):
+            ask(ScriptedModel([Reply(["Ye", KeyboardInterrupt()])]), record=record)
+        assert record.messages[-1] == Message("assistant", "Ye")
+
+    def test_one_that_was_interrupted_before_it_began_is_not(self) -> None:
+        record = Kept(*self.BEFORE)
+        with pytest.raises(KeyboardInterrupt):
+            ask(ScriptedModel([Reply([KeyboardInterrupt()])]), record=record)
+        assert record.messages == self.BEFORE
+
 
 def test_statistics_come_after_the_answer_on_stderr(say: Callable[..., Said]) -> None:
     out, err, _ = say(Reply(["Yes."], usage=Usage(10, 0, 3)), ReplyFlags(verbose=True))
