@@ -23,6 +23,7 @@ from smolctl.cli.engine_options import (
     engine_options,
 )
 from smolctl.cli.invocation import Invocation
+from smolctl.cli.layout import is_layout
 from smolctl.cli.options import (
     CaFileFlag,
     MaxConnectionsFlag,
@@ -54,11 +55,13 @@ from smolctl.cli.sampling_flags import (
     TopKFlag,
     TopPFlag,
 )
+from smolctl.cli.source import looks_like_a_file
 from smolctl.engine.sampling import Sampling
 from smolctl.errors import NotRunnable, UsageError
+from smolctl.model.reference import ModelId
 from smolctl.runner.batch.rows import Asking, RowForm, Rows
 from smolctl.runner.batch.template import Template
-from smolctl.settings import keep_alive_seconds
+from smolctl.settings import expanded, keep_alive_seconds
 
 EXAMPLES = (
     (
@@ -215,13 +218,19 @@ def command(
     invocation = Invocation.of(ctx, offline=offline, network=network)
     wanted = Wanted(model, pull, options, named, stay, local)
     output = invocation.output
+    name = _whole_name(invocation, model)
     run = BatchRun(invocation, wanted, asking, form, jobs, chunk=chunk)
     row_form = RowForm.LINES if lines else RowForm.CSV if rows.endswith(".csv") else RowForm.JSONL
     with (
         open_input(rows, output) as source,
         open_results(output, output_file, source, overwrite=overwrite) as results,
     ):
-        read = Rows(source.lines(), row_form, results.is_finished)
+        read = Rows(
+            source.lines(),
+            row_form,
+            lambda row: row.id is not None and results.is_finished(row.id, row.asked),
+            lambda row: asking.digest(row, name, f"{chunk=}"),
+        )
         # Not where the results are drawn already.
         drawn = output_file == STREAM and output.stdout_is_terminal
         bar = output.stderr_is_terminal and not quiet and not drawn
@@ -235,3 +244,12 @@ def command(
             hint="The results say why"
             + ("; the same command tries them again." if results.resumable else "."),
         )
+
+
+def _whole_name(invocation: Invocation, model: str) -> str:
+    """Return what `model` is called however it was written."""
+    if looks_like_a_file(model):
+        return str(expanded(model).absolute())
+    if is_layout(model) or ModelId.parse(model) is not None:
+        return model
+    return invocation.store.parse(model).canonical

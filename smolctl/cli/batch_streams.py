@@ -79,8 +79,11 @@ class Results(Protocol):
     def resumable(self) -> bool:
         """Whether a later run can go on with what is there."""
 
-    def is_finished(self, row: RowId) -> bool:
-        """Whether `row` has a result; to be asked of each row once, in their order."""
+    def is_finished(self, row: RowId, asked: str | None = None) -> bool:
+        """Whether `row` has a result; to be asked of each row once, in their order.
+
+        Raises `UsageError` where that is the reply to something else than what is `asked`.
+        """
 
     def begin(self) -> None:
         """Get ready for results."""
@@ -98,8 +101,8 @@ class _Stream:
     finished = 0
     resumable = False
 
-    def is_finished(self, row: RowId) -> bool:
-        del row
+    def is_finished(self, row: RowId, asked: str | None = None) -> bool:
+        del row, asked
         return False
 
     def begin(self) -> None:

@@ -181,8 +181,7 @@ class Loading:
             entries = [
                 entry
                 for entry, name in zip(entries, names, strict=True)
-                if self._wanted.tag
-                in (name, name.rpartition(":")[2], entry.annotations.get(REF_NAME))
+                if self._is_called(self._wanted.tag, name, entry)
             ]
             if not entries:
                 there = ", ".join(name for name in names if name) or "none with a name"
@@ -194,6 +193,15 @@ class Loading:
         if self._wanted.name is not None and len(entries) > 1:
             raise UsageError(f"the layout has {len(entries)} models, and --name names one")
         return entries
+
+    def _is_called(self, tag: str, name: str, entry: Descriptor) -> bool:
+        """Whether `tag` is the entry's `name` in any spelling, or the tag in it."""
+        if tag in (name, name.rpartition(":")[2], entry.annotations.get(REF_NAME)):
+            return True
+        try:
+            return bool(name) and self._store.parse(tag) == self._store.parse(name)
+        except InvalidReference:
+            return False
 
     def _reference(self, entry: Descriptor, *, alone: bool) -> Reference:
         if self._wanted.name is not None:

@@ -275,6 +275,7 @@ class Batch:
             reply.finish_reason,
             reply.usage,
             reply.timings,
+            asked=row.asked,
         )
         try:
             return replace(result, data=self._check(chat, parts.content, reply.finish_reason))

@@ -43,6 +43,7 @@ class ResultFile:
     def __init__(self, path: Path, *, overwrite: bool = False) -> None:
         self.path = Path(os.path.realpath(path))
         self._ordinals: dict[RowId, int] = {}
+        self._asked: dict[RowId, Any] = {}
         self._last = -1
         self._taken = self._disordered = False
         with _storing(self.path):
@@ -61,12 +62,22 @@ class ResultFile:
         """How many rows have a result."""
         return len(self._ordinals)
 
-    def is_finished(self, row: RowId) -> bool:
-        """Whether `row` has a result. To be asked about each row once, in the order of the rows."""
+    def is_finished(self, row: RowId, asked: str | None = None) -> bool:
+        """Whether `row` has a result. To be asked about each row once, in the order of the rows.
+
+        `asked` is a hash of what it asks. Raises `UsageError` where the result is the reply to
+        something else.
+        """
         ordinal = self._ordinals.get(row)
         if ordinal is None:
             self._taken = True
             return False
+        if asked is not None and self._asked[row] not in (None, asked):
+            raise UsageError(
+                f"what {self.path} has for row {row!r} is the reply to another prompt, of another"
+                " model, or to other settings",
+                hint="--overwrite begins the file anew; or name another one with -o.",
+            )
         self._disordered |= self._taken or ordinal < self._last
         self._last = ordinal
         return True
@@ -149,6 +160,7 @@ class ResultFile:
         else:
             self._disordered |= found["id"] in self._ordinals
             self._ordinals[found["id"]] = number
+            self._asked[found["id"]] = found.get("asked")
 
 
 def _places(file: BinaryIO, lines: Mapping[RowId, int]) -> list[tuple[int, int]]:

@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 class Result:
     """The reply to the row of line number `line`, or the `error` that there is in its place.
 
-    A reply that broke a rule may have both: what came of it, and what is wrong with it. `data` is
-    what the text is as JSON, where it was to be some.
+    `asked` is the row's, by which a later run knows whether the reply is to what it asks. A reply
+    that broke a rule may have both: what came of it, and what is wrong with it. `data` is what the
+    text is as JSON, where it was to be some.
     """
 
     line: int
@@ -34,6 +35,7 @@ class Result:
     timings: Timings | None = None
     data: Any = None
     error: SmolctlError | None = None
+    asked: str | None = None
 
     @classmethod
     def failed(cls, row: Row, model: str, error: SmolctlError) -> Result:
@@ -65,6 +67,8 @@ class Result:
             document["tool_calls"] = [tool_call_document(call) for call in self.tool_calls]
         document["finish_reason"] = self.finish_reason
         document["model"] = self.model
+        if self.asked is not None:
+            document["asked"] = self.asked
         if self.usage is not None:
             document["usage"] = {
                 "prompt_tokens": self.usage.prompt,

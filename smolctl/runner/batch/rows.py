@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import csv
+import json
 import os
 from dataclasses import dataclass, field, replace
 from enum import Enum
+from hashlib import sha256
 from itertools import starmap
 from typing import TYPE_CHECKING, Any
 
 from smolctl.engine.conversation import ChatRequest, Message
 from smolctl.engine.sampling import Sampling
 from smolctl.errors import SmolctlError, StorageError, UsageError
-from smolctl.runner.chat_document import parse_chat
+from smolctl.runner.chat_document import chat_document, parse_chat
 from smolctl.runner.fields import Fields, parse_body
 from smolctl.runner.generation_fields import NUMBER_FIELDS, sampling_fields
 
@@ -28,6 +30,7 @@ MAXIMUM_LINE = 32 * 1024 * 1024
 """Bytes: what a worker takes as a request. The rest of a longer line is passed over."""
 
 _CHUNK = 256 * 1024
+_DIGEST_DIGITS = 16
 
 
 class RowForm(Enum):
@@ -43,7 +46,7 @@ class Row:
     """Line number `line` of the input: its `id`, and the `fields` that it has.
 
     `error` is what makes it no row; its `id` is None then where the line's own cannot be used. A
-    row of a `table` has text alone.
+    row of a `table` has text alone. `asked` is a hash of all that it asks, where that is known.
     """
 
     line: int
@@ -51,26 +54,30 @@ class Row:
     fields: Mapping[str, Any] = field(default_factory=dict)
     error: SmolctlError | None = None
     table: bool = False
+    asked: str | None = None
 
 
 class Rows:
     """The rows of an input, but for those whose `finished` is true.
 
-    An iterator for one thread at a time. `lines` are the line numbers of the IDs so far, `passed`
-    is how many rows were left out as finished. Raises `StorageError` when the input cannot be read.
+    `digest` gives what a row's `asked` is. An iterator for one thread at a time. `lines` are the
+    line numbers of the IDs so far, `passed` is how many rows were left out as finished. Raises
+    `StorageError` when the input cannot be read, and `UsageError` when it is in another form.
     """
 
     def __init__(
         self,
         lines: Iterator[tuple[int, bytes]],
         form: RowForm = RowForm.JSONL,
-        finished: Callable[[RowId], bool] = lambda _: False,
+        finished: Callable[[Row], bool] = lambda _: False,
+        digest: Callable[[Row], str | None] = lambda _: None,
     ) -> None:
         read = {RowForm.JSONL: _objects, RowForm.LINES: _prompts, RowForm.CSV: _records}
         self.lines: dict[RowId, int] = {}
         self.passed = 0
         self._rows = read[form](lines)
         self._finished = finished
+        self._digest = digest
 
     def __iter__(self) -> Iterator[Row]:
         return self
@@ -78,7 +85,8 @@ class Rows:
     def __next__(self) -> Row:
         for found in self._rows:
             row = self._checked(found)
-            if row.id is None or not self._finished(row.id):
+            row = replace(row, asked=self._digest(row))
+            if row.id is None or not self._finished(row):
                 return row
             self.passed += 1
         raise StopIteration
@@ -135,6 +143,18 @@ class Asking:
             messages = (*chat.messages[:-1], replace(last, content=content))
             chat = replace(chat, messages=messages, grammar=self.grammar)
         return chat
+
+    def digest(self, row: Row, *about: str) -> str | None:
+        """Return a hash of what `row` asks for, and of what else it is `about`: a model, say.
+
+        None for what is no request.
+        """
+        try:
+            document = chat_document(self.request(row))
+        except SmolctlError:
+            return None
+        text = json.dumps([*about, document], sort_keys=True)
+        return sha256(text.encode(errors="surrogatepass")).hexdigest()[:_DIGEST_DIGITS]
 
     def text_field(self, row: Row) -> str | None:
         """Return the field of `row` that has the text it is about: the longest in its prompt.
@@ -194,9 +214,17 @@ def _text(number: int, line: bytes) -> str:
 
 
 def _objects(lines: Iterator[tuple[int, bytes]]) -> Iterator[Row]:
+    first = True
     for number, line in lines:
-        if line.strip():
-            yield _object(number, line)
+        if not line.strip():
+            continue
+        if first and line.strip()[:1].isalnum():  # a text, and each line would be an error
+            raise UsageError(
+                f"line {number} of the input is no JSON object",
+                hint="--lines takes a prompt a line; a table's name ends in .csv.",
+            )
+        first = False
+        yield _object(number, line)
 
 
 def _object(number: int, line: bytes) -> Row:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import closing
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -60,6 +61,16 @@ def test_what_is_finished_is_not_asked_again(path: Path) -> None:
     assert go_on(path, *rows) == ["c"]
     assert written(path) == [("a", "A"), (2, "B"), ("c", "C")]
     assert go_on(path, *rows) == []
+
+
+def test_a_result_is_not_taken_for_the_reply_to_something_else(path: Path) -> None:
+    write(path, replace(result(1, "a", "A"), asked="1234"), result(2, "b", "B"))
+    with closing(ResultFile(path)) as file:
+        assert file.is_finished("a", "1234")
+        assert file.is_finished("b", "5678")  # nobody knows what it is the reply to
+        assert file.is_finished("a")
+        with pytest.raises(UsageError, match="row 'a' is the reply to another prompt"):
+            file.is_finished("a", "5678")
 
 
 def test_what_failed_is_asked_again_and_takes_its_place(path: Path) -> None:

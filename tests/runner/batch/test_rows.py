@@ -25,7 +25,7 @@ HI = (Message("user", "hi"),)
 def rows(text: str | bytes, form: RowForm = RowForm.JSONL, *finished: Any) -> list[Row]:
     content = text.encode() if isinstance(text, str) else text
     lines = iter(list(enumerate(content.split(b"\n"), 1)))
-    return list(Rows(lines, form, lambda row: row in finished))
+    return list(Rows(lines, form, lambda row: row.id in finished))
 
 
 def asked(asking: Asking | None = None, **fields: Any) -> ChatRequest:
@@ -45,7 +45,7 @@ def test_a_row_has_the_id_that_it_says_else_its_line_number() -> None:
 @pytest.mark.parametrize(
     ("line", "what"),
     [
-        (b"nope", "the row is not valid JSON: Expecting value, column 1"),
+        (b"-nope", "the row is not valid JSON: Expecting value, column 1"),
         (b"[1]", "the row is not a JSON object"),
         (b'{"id": NaN}', "the row is not valid JSON"),
         (b'{"a": ' + b"[" * 500 + b"]" * 500 + b"}", "nested too deeply"),
@@ -67,8 +67,32 @@ def test_of_rows_with_one_id_the_later_is_an_error() -> None:
     assert problem(found[2]) == "the row has the ID 3, and so has line 1"
 
 
+def test_what_a_row_asks_has_a_hash_of_all_that_it_asks() -> None:
+    asking = Asking(system="Be brief.")
+    line = '{"id": 1, "prompt": "Hello"}'
+    (row,) = rows(line)
+    digest = asking.digest(row, "a model")
+    assert digest == asking.digest(rows(line.replace(" ", ""))[0], "a model")
+    others = {
+        asking.digest(row, "another model"),
+        asking.digest(rows(line.replace("Hello", "Bye"))[0], "a model"),
+        Asking().digest(row, "a model"),
+        Asking(Sampling(seed=1), "Be brief.").digest(row, "a model"),
+    }
+    assert len({digest, *others}) == 5
+    assert asking.digest(rows("{}")[0], "a model") is None
+
+
+def test_a_text_is_no_input_unless_its_lines_are_prompts() -> None:
+    with pytest.raises(UsageError, match="line 1 of the input is no JSON object") as raised:
+        rows("What is the capital of France?")
+    assert "--lines" in str(raised.value.hint)
+
+
 def test_finished_rows_are_passed_over_and_counted() -> None:
-    read = Rows(iter([(1, b'{"id": 1}'), (2, b'{"id": 2}'), (3, b"x")]), finished=lambda i: i == 1)
+    read = Rows(
+        iter([(1, b'{"id": 1}'), (2, b'{"id": 2}'), (3, b"x")]), finished=lambda row: row.id == 1
+    )
     assert [row.line for row in read] == [2, 3]
     assert (read.passed, read.lines) == (1, {1: 1, 2: 2})
 
@@ -209,7 +233,7 @@ def test_what_makes_no_sense_says_which_field_does_not(fields: dict[str, Any], w
 
 
 def test_the_error_of_a_line_is_that_of_its_request() -> None:
-    (row,) = rows("nope")
+    (row,) = rows("-nope")
     with pytest.raises(SmolctlError) as raised:
         Asking().request(row)
     assert raised.value is row.error
