@@ -22,6 +22,12 @@ _CONTROL = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
 )
 
+_SECOND_COLUMN = re.compile(r" *\S+(?: \S+)* {2,}(?=\S)")
+"""Begins a row of two columns: what a command is called, say, and what it does."""
+
+_NARROWEST = 20
+"""Columns below which nothing is gained by breaking lines between words."""
+
 
 def printable(text: str) -> str:
     """Return `text` without control characters and bidirectional marks; tab and newline stay.
@@ -131,7 +137,7 @@ class Output:
 
     def notice(self, text: str) -> None:
         """Tell the person something that is not the answer, on stderr."""
-        self._stderr(f"{printable(text)}\n")
+        self._tell(printable(text))
 
     def aside(self, text: str, *, dim: bool = False) -> None:
         """Print a piece of what is not the answer (reasoning) on stderr, at once."""
@@ -140,9 +146,9 @@ class Output:
 
     def error(self, message: str, hint: str | None = None) -> None:
         """Say what failed, and on a second line what to do."""
-        self._stderr(f"smolctl: {printable_line(message)}\n")
+        self._tell(f"smolctl: {printable_line(message)}")
         if hint:
-            self._stderr(f"  {printable_line(hint)}\n")
+            self._tell(f"  {printable_line(hint)}")
 
     def on_interrupt(self, note: str | None) -> None:
         """Set what to say when the command is interrupted from here on; None for nothing."""
@@ -151,7 +157,7 @@ class Output:
     def interrupted(self) -> None:
         """Say what the interrupted command asked to have said."""
         if self._interrupted_note:
-            self._stderr(f"\n{printable_line(self._interrupted_note)}\n")
+            self._tell(f"\n{printable_line(self._interrupted_note)}")
 
     def _stdout(self, text: str) -> None:
         with self._answering():
@@ -167,6 +173,14 @@ class Output:
         except OSError as error:
             raise StorageError(f"cannot write the answer: {error.strerror}") from error
 
+    def _tell(self, text: str) -> None:
+        """Print lines on stderr; on a terminal, which would break words, they break between them."""
+        columns = _columns(sys.stderr) if self.stderr_is_terminal else 0
+        lines = text.split("\n")
+        if columns >= _NARROWEST:
+            lines = [part for line in lines for part in _broken(line, columns)]
+        self._stderr("\n".join(lines) + "\n")
+
     @staticmethod
     def _stderr(text: str) -> None:
         try:
@@ -178,6 +192,35 @@ class Output:
 
 def _is_terminal(stream: Any) -> bool:
     return stream is not None and stream.isatty()
+
+
+def _columns(stream: Any) -> int:
+    """Return how wide the terminal is, 0 where it does not say."""
+    try:
+        return os.get_terminal_size(stream.fileno()).columns
+    except (OSError, ValueError):
+        return 0
+
+
+def _broken(line: str, columns: int) -> list[str]:
+    """Return `line` in lines that fit, if it is longer; those after the first are indented.
+
+    As the first one is, or as far as its second column, where it is a row of two.
+    """
+    if len(line) <= columns:
+        return [line]
+    import textwrap  # not before: few lines are so long, and most commands print none
+
+    lead = _SECOND_COLUMN.match(line)
+    indent = lead.end() if lead is not None else len(line) - len(line.lstrip())
+    return textwrap.wrap(
+        line,
+        columns,
+        subsequent_indent=" " * min(indent, columns // 2),
+        break_long_words=False,
+        break_on_hyphens=False,
+        drop_whitespace=True,
+    )
 
 
 def _width(text: str) -> int:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import io
 import json
 import os
+import pty
+import struct
 import sys
+import termios
 from pathlib import Path
 
 import pytest
@@ -187,3 +191,35 @@ def test_a_note_for_an_interruption_can_be_taken_back(capsys: pytest.CaptureFixt
     output.interrupted()
 
     assert capsys.readouterr().err == "\nGo on with this.\n"
+
+
+def told(monkeypatch: pytest.MonkeyPatch, columns: int, text: str) -> list[str]:
+    """What a person with so wide a terminal sees of a notice."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    monkeypatch.setenv("TERM", "xterm")
+    try:
+        with open(theirs, "w") as stderr:  # noqa: PTH123
+            monkeypatch.setattr(sys, "stderr", stderr)
+            Output().notice(text)
+            drawn = os.read(ours, 10_000)
+    finally:
+        os.close(ours)
+    return drawn.decode().splitlines()
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        ("short", ["short"]),
+        ("words that do not all fit", ["words that do not all", "fit"]),
+        ("  indented words that do not", ["  indented words that", "  do not"]),
+        ("/clear   forgets it all now", ["/clear   forgets it", "         all now"]),
+        ("a-path/that-has-no-blanks in it", ["a-path/that-has-no-blanks", "in it"]),
+    ],
+)
+def test_a_notice_breaks_between_words_on_a_terminal(
+    monkeypatch: pytest.MonkeyPatch, text: str, lines: list[str]
+) -> None:
+    assert told(monkeypatch, 22, text) == lines
+    assert told(monkeypatch, 0, text) == [text]
