@@ -174,7 +174,7 @@ class Output:
             raise StorageError(f"cannot write the answer: {error.strerror}") from error
 
     def _tell(self, text: str) -> None:
-        """Print lines on stderr; on a terminal, which would break words, they break between them."""
+        """Print lines on stderr; on a terminal, which breaks words, they break between words."""
         columns = _columns(sys.stderr) if self.stderr_is_terminal else 0
         lines = text.split("\n")
         if columns >= _NARROWEST:
