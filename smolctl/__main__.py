@@ -19,7 +19,10 @@ def main() -> None:
     code = answer(sys.argv[1:])
     if code is not None:
         sys.exit(code)
+    import gc
     import signal  # not before: it takes 5 ms
+
+    gc.disable()  # until the command begins: what imports make is there to stay
 
     # Until then Ctrl-C ends the process without a traceback; Python ignores it where it was
     # started to be ignored.

@@ -22,4 +22,5 @@ cmake -S "$folder/source/vendor/llama.cpp" -B "$folder/build" -DCMAKE_BUILD_TYPE
 cmake --build "$folder/build" --parallel "$(getconf _NPROCESSORS_ONLN)" --target \
     llama-bench llama-cli llama-server llama-batched-bench
 rm -rf "$folder/source"
-echo "$folder/build/bin has $(ls "$folder/build/bin" | grep -c '^llama-') tools"
+set -- "$folder"/build/bin/llama-*
+echo "$folder/build/bin has $# tools"

@@ -7,6 +7,7 @@ Each verb's module has a function `command`, whose signature is the verb's argum
 from __future__ import annotations
 
 import difflib
+import gc
 import importlib
 from dataclasses import dataclass, field
 from functools import cache
@@ -127,6 +128,11 @@ class _Verb(TyperCommand):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.params.append(_debug_option())
+
+    def invoke(self, ctx: Context) -> Any:
+        """Run the command; from here on Python looks for garbage, which imports make none of."""
+        gc.enable()
+        return super().invoke(ctx)
 
     def collect_usage_pieces(self, ctx: Context) -> list[str]:
         """Return the usage's words; Typer's braces around what is required look like a choice."""
