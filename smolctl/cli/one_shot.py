@@ -11,7 +11,6 @@ from smolctl.engine.conversation import ChatRequest, Message
 from smolctl.engine.message_parts import MessageParts
 from smolctl.engine.sampling import Sampling
 from smolctl.errors import PromptTooLong, SmolctlError
-from smolctl.history.exchange import Exchange
 
 if TYPE_CHECKING:
     from smolctl.cli.output import Output
@@ -111,6 +110,8 @@ class OneShot:
         parts: MessageParts,
         reply: ChatReply,
     ) -> None:
+        from smolctl.history.exchange import Exchange  # once the reply is here
+
         # Calls are kept as text: nobody has results for them, which templates ask for.
         calls = (
             json.dumps({"name": call.name, "arguments": call.arguments})
