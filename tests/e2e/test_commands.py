@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +19,7 @@ from tests.support.faulty_registry import (
 )
 from tests.support.gguf_files import file as gguf_file
 from tests.support.gguf_files import tiny_llama_pairs
+from tests.support.imports import HEAVY, imported_by
 
 if TYPE_CHECKING:
     from tests.support.processes import Smolctl
@@ -508,27 +507,14 @@ class TestHelp:
         assert shown.partition("\n")[2] == smolctl("model", verb, "-h").stdout.partition("\n")[2]
 
 
-HEAVY = {
-    "requests",
-    "urllib3",
-    "oras",
-    "llama_cpp",
-    "numpy",
-    "rich",
-    "starlette",
-    "uvicorn",
-    "jinja2",
-    "ctypes",
-    "http.client",
-    "asyncio",
-}
-
-
 @pytest.mark.parametrize(
     "line",
     [
         ("model", "ls"),
         ("model", "ls", "--json"),
+        ("model", "ps"),
+        ("logs", "path"),
+        ("completion", "bash"),
         ("model", "inspect", "NAME"),
         ("model", "resolve", "NAME"),
         ("model", "tag", "NAME", "mine"),
@@ -542,24 +528,8 @@ HEAVY = {
 def test_a_command_that_needs_no_network_and_no_model_imports_nothing_heavy(
     smolctl: Smolctl, name: str, line: tuple[str, ...]
 ) -> None:
-    done = subprocess.run(
-        [
-            sys.executable,
-            "-X",
-            "importtime",
-            "-m",
-            "smolctl",
-            *(name if word == "NAME" else word for word in line),
-        ],
-        env=smolctl.environment,
-        capture_output=True,
-        timeout=60,
-    )
-
-    assert done.returncode == 0
-    imported = {text.rpartition("|")[2].strip() for text in done.stderr.decode().splitlines()}
-    assert "smolctl" in imported  # the list is one
-    assert imported & HEAVY == set()
+    words = (name if word == "NAME" else word for word in line)
+    assert imported_by(smolctl, *words) & HEAVY == set()
 
 
 @pytest.mark.slow

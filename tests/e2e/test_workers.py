@@ -18,6 +18,7 @@ import pytest
 
 from smolctl.runner.workers import running_workers
 from smolctl.store.storage import locked
+from tests.support.imports import HEAVY, imported_by
 from tests.support.processes import Smolctl
 from tests.support.random_model import CHATML, Geometry, write_random_model
 from tests.support.waiting import wait_until
@@ -189,6 +190,11 @@ class TestTheShortWay:
         os.kill(worker(filled).pid, signal.SIGKILL)
         assert filled("model", "run", "small", *FRANCE, expect=0).stdout == first.stdout
         assert note.stat().st_mtime_ns > written
+
+    def test_what_it_does_not_take_imports_nothing_heavy_either(self, filled: Smolctl) -> None:
+        filled("model", "run", "small", *FRANCE, expect=0)
+        line = ("model", "run", "small", *FRANCE, "--json", "--schema", "name, age int")
+        assert imported_by(filled, *line) & HEAVY == set()
 
     def test_a_flag_is_for_one_call(self, filled: Smolctl) -> None:
         filled("model", "run", "small", "--ctx-size", "512", *FRANCE, expect=0)
