@@ -32,7 +32,7 @@ def noted_listing(environment: Mapping[str, str]) -> list[dict[str, Any]] | None
     if lines is None or len(lines) != 3:
         return None
     root, state, entries = lines
-    if state != _state(root):
+    if state != listing_state(root):
         return None
     found: list[dict[str, Any]] = json.loads(entries)
     return found
@@ -54,12 +54,13 @@ def show_noted_listing(
     return True
 
 
-def listing_state(root: Path) -> str | None:
+def listing_state(root: str | Path) -> str | None:
     """Return what to note a listing with: the state of the cache at `root` before it was read.
 
     None where there is no cache, or nothing to go by.
     """
-    return _state(os.fspath(root))
+    states = [state_of(f"{root}/index.json"), state_of(f"{root}/blobs/sha256")]
+    return None if None in states else "; ".join(filter(None, states))
 
 
 def note_listing(
@@ -81,8 +82,3 @@ def note_listing(
         return  # whoever needs the folder is told
     lines = [os.fspath(settings.home), state, json.dumps(list(entries))]
     leave_note(os.fspath(folder.base), _ABOUT, lines, os.environ)
-
-
-def _state(root: str) -> str | None:
-    states = [state_of(f"{root}/index.json"), state_of(f"{root}/blobs/sha256")]
-    return None if None in states else "; ".join(filter(None, states))
