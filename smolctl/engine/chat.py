@@ -48,8 +48,8 @@ def prepare(chat: ChatRequest, template: ChatTemplate, vocabulary: Vocabulary) -
         tools and chat.grammar is None
     ):  # what follows a grammar is an answer, whatever it looks like
         markers += MARKERS
-        names = {tool.name for tool in tools}
-        calls = ToolCallReader(names, parallel=chat.parallel_tool_calls)
+        schemas = {tool.name: tool.parameters for tool in tools}
+        calls = ToolCallReader(schemas, parallel=chat.parallel_tool_calls)
     found = (vocabulary.special_token(marker) for marker in markers)
     request = GenerationRequest(
         tuple(vocabulary.tokenize(text, mark)),
