@@ -90,6 +90,11 @@ class _Translation:
             return "value"
         if not isinstance(schema, dict):
             _refuse(place, "an object is expected")
+        # What stands beside a choice or a reference holds as well.
+        beside = {key: schema[key] for key in _OBJECT_KEYWORDS & schema.keys()}
+        if "$ref" in schema and beside:
+            both = {"allOf": [beside, {"$ref": schema["$ref"]}]}
+            return self._body(both, place, depth + 1)
         if "$ref" in schema:
             return self._reference(schema["$ref"], place, depth)
         if "const" in schema:
@@ -99,6 +104,8 @@ class _Translation:
         for keyword in ("anyOf", "oneOf"):
             if keyword in schema:
                 choices = _list(schema, keyword, place)
+                if beside:
+                    choices = [{"allOf": [beside, choice]} for choice in choices]
                 return self._any_of(choices, f"{place}/{keyword}", depth)
         if "allOf" in schema:
             return self._body(self._merged(schema, place, depth), place, depth + 1)
