@@ -9,7 +9,7 @@ from smolctl.model.manifest import Manifest
 from smolctl.registry.blob_stream import RangeIgnored
 from smolctl.registry.pull import resolve_index
 from smolctl.registry.push import Push, is_there, send_blobs
-from smolctl.registry.source import first
+from smolctl.registry.source import first, telling
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -46,7 +46,7 @@ def copy(
         remote = source.client.fetch_manifest(named)
         return source, resolve_index(source.client, named, remote)
 
-    source, remote = first(sources, ask)
+    source, remote = first(sources, ask, telling(progress.notice))
     manifest = Manifest.parse(remote.content)
     ConfigSchema.of(manifest.config.media_type)
     digest = remote.descriptor.digest

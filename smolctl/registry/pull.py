@@ -12,7 +12,7 @@ from smolctl.model.artifact import Artifact
 from smolctl.model.config import ConfigSchema
 from smolctl.model.manifest import ImageIndex, Manifest, is_index
 from smolctl.registry.progress import NoProgress, NoticesAlone
-from smolctl.registry.source import first
+from smolctl.registry.source import first, telling
 from smolctl.registry.transfer import Transfer
 from smolctl.registry.transfer_options import TransferOptions
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from smolctl.model.reference import Reference
     from smolctl.registry.client import RegistryClient, RemoteManifest
     from smolctl.registry.progress import Progress
-    from smolctl.registry.source import PassedOver, Source
+    from smolctl.registry.source import Source
     from smolctl.store.store import Store, StoredModel
 
 _COMMIT_ATTEMPTS = 5
@@ -112,13 +112,6 @@ def _is_whole(store: Store, model: StoredModel) -> bool:
         return False
 
 
-def _notice_to(progress: Progress) -> PassedOver:
-    def passed_over(source: Source, error: SmolctlError) -> None:
-        progress.notice(f"Passing over {source.client.registry}: {error.message}")
-
-    return passed_over
-
-
 @dataclass(frozen=True)
 class _Served:
     source: Source
@@ -146,7 +139,7 @@ def _fetch_model(
         return _Served(source, remote, Manifest.parse(remote.content))
 
     try:
-        return first(sources, ask, _notice_to(progress))
+        return first(sources, ask, telling(progress.notice))
     except ModelNotFound as error:
         if reference.tag is None or error.hint is not None:
             raise
