@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help setup demo test test-all lint format bench bench-peers completions man clean
+.PHONY: help setup demo test test-all lint format bench bench-peers completions man recording clean
 
 help: ## Say what each target does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,6 +45,9 @@ completions: $(STAMP) ## Write the completions for bash, zsh, fish and PowerShel
 
 man: $(STAMP) ## Write the man pages
 	$(BIN)/python tools/write_man_pages.py
+
+recording: $(STAMP) ## Record the terminal in the README: docs/terminal.svg
+	$(BIN)/python tools/record_terminal.py
 
 clean: ## Remove what the other targets made
 	rm -rf $(VENV) dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis
