@@ -87,6 +87,8 @@ MODEL_VERBS: Mapping[str, Verb | Group] = {
     "card": Verb("card", "Show a model's card: what it is, what it is for, its variants."),
     "inspect": Verb("inspect", "Show everything about a model (also: show)."),
     "rm": Verb("rm", "Remove a name; the model goes with its last name."),
+    "df": Verb("df", "Show what the models take of the disk."),
+    "prune": Verb("prune", "Delete from the cache what no model needs."),
     "tag": Verb("tag", "Give a model another name."),
     "bench": Verb("bench", "Measure how fast a model is on this machine."),
     "resolve": Verb("resolve", "Print the path of a model's GGUF file, for other tools."),
