@@ -89,6 +89,7 @@ MODEL_VERBS: Mapping[str, Verb | Group] = {
     "rm": Verb("rm", "Remove a name; the model goes with its last name."),
     "df": Verb("df", "Show what the models take of the disk."),
     "prune": Verb("prune", "Delete from the cache what no model needs."),
+    "verify": Verb("verify", "Hash what is here again, and mend what is damaged."),
     "tag": Verb("tag", "Give a model another name."),
     "bench": Verb("bench", "Measure how fast a model is on this machine."),
     "resolve": Verb("resolve", "Print the path of a model's GGUF file, for other tools."),
