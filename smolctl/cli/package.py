@@ -200,7 +200,10 @@ def _quantized(
     # What it will take depends on the model; a quarter of 16 bits is about the least.
     check_room(folder, original.stat().st_size // 4)
     invocation.output.on_interrupt("Interrupted. Nothing was packaged.")
-    with tempfile.TemporaryDirectory(prefix="quantize-", dir=folder) as temporary:
+    with (
+        store.writing(),
+        tempfile.TemporaryDirectory(prefix="quantize-", dir=folder) as temporary,
+    ):
         stem = original.stem if recipe.weights else "model"
         target = Path(temporary) / f"{stem}-{quantization.upper()}.gguf"
         label = f"quantizing to {quantization.upper()}"

@@ -109,15 +109,16 @@ def package(
     `IntegrityError` when the base is damaged.
     """
     store.prepare()
-    for _ in range(_COMMIT_ATTEMPTS):
-        config, parts, form, annotations = _plan(store, recipe, tell)
-        content, manifest = assemble(config, parts, form, annotations)
-        if max(len(content), len(manifest)) > document.MAXIMUM_SIZE:
-            raise UsageError("the model's metadata is larger than any registry takes")
-        store.blobs.write_bytes(Manifest.parse(manifest).config, content)
-        model = store.commit(manifest, reference)
-        if model is not None:
-            return model
+    with store.writing():
+        for _ in range(_COMMIT_ATTEMPTS):
+            config, parts, form, annotations = _plan(store, recipe, tell)
+            content, manifest = assemble(config, parts, form, annotations)
+            if max(len(content), len(manifest)) > document.MAXIMUM_SIZE:
+                raise UsageError("the model's metadata is larger than any registry takes")
+            store.blobs.write_bytes(Manifest.parse(manifest).config, content)
+            model = store.commit(manifest, reference)
+            if model is not None:
+                return model
     raise StorageError("the model's blobs were removed again and again while it was packaged")
 
 
