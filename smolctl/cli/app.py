@@ -95,6 +95,7 @@ ALIASES = {"list": "ls", "show": "inspect", "stop": "unload"}
 TOP_VERBS: Mapping[str, Verb | Group] = {
     "model": Group("Work with models: run, pull, list, remove.", MODEL_VERBS, ALIASES),
     "serve": Verb("serve", "Serve all models over HTTP: OpenAI's API, on port 12434."),
+    "share": Verb("share", "Share the models that are here with other machines, to pull from."),
     "login": Verb("login", "Log in to a registry, Docker Hub by default."),
     "logout": Verb("logout", "Forget the credentials for a registry."),
     "logs": Group(

@@ -15,7 +15,7 @@ from smolctl.model.reference import Reference
 from smolctl.registry.credentials import Credentials
 from smolctl.registry.login import keep
 from smolctl.registry.push import push
-from smolctl.registry.server import serving
+from smolctl.registry.sharing.server import serving
 from smolctl.registry.transfer_options import TransferOptions
 from smolctl.registry.upload_client import UploadClient
 from smolctl.store.store import Store
