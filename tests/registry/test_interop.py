@@ -274,6 +274,27 @@ class TestSkopeo:
         assert listed["Tags"] == ["latest", "v1"]
 
 
+class TestOurOwnServer:
+    def test_is_mirrored_by_dockers_registry(
+        self, source: Smolctl, smolctl: Smolctl, tmp_path: Path
+    ) -> None:
+        with (
+            serving(Store(source.home)) as origin,
+            docker_registry(tmp_path / "mirror", mirrors=f"http://{origin}") as mirror,
+        ):
+            done = smolctl("model", "pull", "-q", f"{mirror}/ai/small:v1", expect=0)
+            raw = skopeo("inspect", "--raw", "--tls-verify=false", f"docker://{mirror}/ai/small:v1")
+        assert done.stdout == f"{MODEL.id}\n"
+        assert raw.encode() == MODEL.manifest
+
+    def test_takes_no_push(self, source: Smolctl) -> None:
+        with (
+            serving(Store(source.home)) as host,
+            pytest.raises(AssertionError, match="this registry is read-only"),
+        ):
+            copy_into(host, "ai/pushed:v1", source=f"oci:{source.home}:ai/small:v1")
+
+
 def assert_readable(root: Path, name: str, model: Packed = MODEL) -> None:
     store = Store(root)
     found = store.get(name)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from smolctl.model.descriptor import Descriptor
 from smolctl.model.digest import Digest
 from smolctl.model.reference import Reference
@@ -9,6 +11,9 @@ from smolctl.registry.sharing.answer import Taken
 from smolctl.registry.sharing.shared_models import Shared
 from smolctl.registry.sharing.visits import QUIET_SECONDS, Visit, Visits
 from smolctl.store.store import StoredModel
+
+if TYPE_CHECKING:
+    import pytest
 
 CONFIG, WEIGHTS = Digest.of(b"config"), Digest.of(b"weights")
 SIZES = {CONFIG: 10, WEIGHTS: 1000}
@@ -111,14 +116,18 @@ def test_two_machines_are_two() -> None:
     assert found == {PEER: 100, "192.0.2.8": 200}
 
 
-def test_no_more_are_remembered_than_there_is_room_for() -> None:
+def test_no_more_are_remembered_than_there_is_room_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("smolctl.registry.sharing.visits._MAXIMUM_VISITS", 3)
+    monkeypatch.setattr("smolctl.registry.sharing.visits._MAXIMUM_PIECES", 5)
     told = Told()
     told.takes = 0
-    for number in range(1500):
-        told.blob(WEIGHTS, 0, 1, peer=f"2001:db8::{number:x}")
-    assert len(told.ended()) == 1500 - 1024
-    for number in range(0, 9000, 3):
+    for number in range(5):
+        told.blob(WEIGHTS, 0, 1, peer=f"192.0.2.{number}")
+    assert [visit.peer for visit in told.ended()] == ["192.0.2.0", "192.0.2.1"]
+    for number in range(0, 1000, 3):
         told.blob(WEIGHTS, number, 1)
-    assert [visit.bytes for visit in told.ended(after=QUIET_SECONDS) if visit.peer == PEER] == [
-        3000
-    ]
+    told.blob(CONFIG, 0, 10)
+    told.blob(WEIGHTS, 0, 1000)
+    # It took too many pieces to know that they are the whole, but not to count them.
+    *_, visit = told.ended(after=QUIET_SECONDS)
+    assert (visit.bytes, visit.whole) == (334 + 10 + 1000, False)

@@ -1,4 +1,4 @@
-"""Clients of the read-only registry that mean no good, or know no better."""
+"""Clients of the read-only registry: those that go on, know no better, or mean no good."""
 
 from __future__ import annotations
 
@@ -14,18 +14,23 @@ import pytest
 from smolctl.listening import listen
 from smolctl.model.descriptor import Descriptor
 from smolctl.model.reference import Reference
+from smolctl.registry.client import RegistryClient
+from smolctl.registry.pull import pull
 from smolctl.registry.sharing.connection import Patience
 from smolctl.registry.sharing.server import Limits, RegistryServer
 from smolctl.registry.sharing.shared_models import SharedModels
+from smolctl.registry.source import Source
 from smolctl.store.store import Store
 from tests.support.faulty_registry import CONFIG, GGUF, Packed
+from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from smolctl.registry.sharing.visits import Visit
 
-LARGE = Packed.of_layers(bytes(32 * 1024 * 1024))
+MEBIBYTE = 1024 * 1024
+LARGE = Packed.of_layers(bytes(32 * MEBIBYTE))
 """More than the system keeps for a client that takes nothing."""
 
 BLOB = f"/v2/ai/large/blobs/{LARGE.layers[0]}"
@@ -96,6 +101,27 @@ def shared(large: Store) -> Iterator[Shared]:
     patience = Patience(idle=0.3, head=0.3, stall=0.3, parting=0.1)
     with sharing(large, Limits(3, 3, patience)) as running:
         yield running
+
+
+def test_a_pull_that_goes_on_takes_what_is_missing_and_no_more(
+    large: Store, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("smolctl.registry.sharing.visits.QUIET_SECONDS", 0.0)
+    content = LARGE.blobs[LARGE.layers[0]]
+    kept = 20 * MEBIBYTE
+    store.prepare()
+    partial = store.blobs.open_partial(Descriptor.of(content, GGUF))
+    assert partial is not None
+    with partial:
+        partial.write(0, content[:kept])
+
+    with sharing(large, Limits()) as shared, RegistryClient(shared.host) as client:
+        reference = Reference.parse(f"{shared.host}/ai/large")
+        pulled = pull(store, [Source(client, "ai/large")], reference)
+        rest = sum(map(len, LARGE.blobs.values())) - kept
+        wait_until(lambda: sum(visit.bytes for visit in shared.visits) == rest)
+
+    assert str(pulled.model.id) == LARGE.id
 
 
 @pytest.mark.parametrize(
