@@ -83,6 +83,7 @@ MODEL_VERBS: Mapping[str, Verb | Group] = {
     ),
     "status": Verb("status", "Show what runs, and where things are."),
     "ls": Verb("ls", "List the models that are here (also: list)."),
+    "search": Verb("search", "Search for models on Docker Hub, or in a registry."),
     "variants": Verb("variants", "List the variants of a model that its registry has."),
     "card": Verb("card", "Show a model's card: what it is, what it is for, its variants."),
     "inspect": Verb("inspect", "Show everything about a model (also: show)."),

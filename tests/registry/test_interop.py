@@ -108,6 +108,11 @@ class TestDockersRegistry:
         assert smolctl("model", "pull", "-q", name, expect=0).stdout == f"{MODEL.id}\n"
         assert json.loads(smolctl("model", "ls", "--json").stdout)[0]["tags"] == []
 
+    def test_lists_what_it_has(self, smolctl: Smolctl, plain: str) -> None:
+        found = smolctl("model", "search", "-q", "--registry", plain, "small", expect=0)
+
+        assert f"{plain}/ai/small" in found.stdout.splitlines()
+
     @pytest.mark.parametrize("name", ["ai/nothing", "ai/small:v9", f"ai/small@sha256:{'0' * 64}"])
     def test_without_the_model_ends_in_3(self, smolctl: Smolctl, plain: str, name: str) -> None:
         done = smolctl("model", "pull", f"{plain}/{name}", expect=3)
