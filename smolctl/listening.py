@@ -8,6 +8,9 @@ from dataclasses import dataclass
 
 from smolctl.errors import RegistryUnavailable, UsageError
 
+_BACKLOG = 1024
+"""Connections that may wait: a whole class begins to pull in the same second."""
+
 
 @dataclass(frozen=True)
 class Address:
@@ -39,7 +42,7 @@ class Address:
     def listen(self) -> socket.socket:
         """Return a socket that listens there. Raises `RegistryUnavailable` when it cannot be."""
         try:
-            return socket.create_server((self.ip, self.port), family=self.family)
+            return socket.create_server((self.ip, self.port), family=self.family, backlog=_BACKLOG)
         except OSError as error:
             raise RegistryUnavailable(
                 f"cannot listen on {self.host}:{self.port}: {error.strerror}",

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from smolctl.store.store import Store
 
 _TICK_SECONDS = 1.0
+_OWN_FILES = 64
 _PAUSE_SECONDS = 0.1
 _REFUSAL = error(429, "TOOMANYREQUESTS", "too many connections; try again in a moment")
 _REFUSED = (
@@ -39,8 +40,8 @@ _REFUSED = (
 class Limits:
     """How many connections there may be, in all and of one address, and how long each is borne."""
 
-    connections: int = 512
-    of_one_peer: int = 256
+    connections: int = 2048
+    of_one_peer: int = 512
     patience: Patience = field(default_factory=Patience)
 
 
@@ -68,10 +69,13 @@ class RegistryServer:
         self._peers: Counter[str] = Counter()
         self._waker, self._woken = socket.socketpair()
         self._stopped = False
+        self._room = 0
 
     def run(self) -> None:
         """Serve until `stop` is called, or a signal raises what it does; then hang up on all."""
-        _allow_files(2 * self._limits.connections + 64)
+        files = _allow_files(2 * self._limits.connections + _OWN_FILES)
+        # Each takes a file for itself, and one for the blob that it is sent.
+        self._room = min(self._limits.connections, (files - _OWN_FILES) // 2)
         self._listener.setblocking(False)
         self._woken.setblocking(False)
         try:
@@ -106,7 +110,7 @@ class RegistryServer:
         peer = str(address[0])
         with self._lock:
             too_many = (
-                len(self._connections) >= self._limits.connections
+                len(self._connections) >= self._room
                 or self._peers[peer] >= self._limits.of_one_peer
             )
             if not too_many:
@@ -192,10 +196,14 @@ def _turn_away(stream: socket.socket) -> None:
         stream.shutdown(socket.SHUT_WR)
 
 
-def _allow_files(count: int) -> None:
-    """Have the system allow this process so many open files, where it may be had."""
+def _allow_files(count: int) -> int:
+    """Have the system allow this process `count` open files; returns how many it does, at most."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = count if hard == resource.RLIM_INFINITY else min(count, hard)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        with suppress(OSError, ValueError):
-            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    if soft == resource.RLIM_INFINITY or soft >= wanted:
+        return wanted
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    except (OSError, ValueError):
+        return soft
+    return wanted
