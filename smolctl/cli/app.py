@@ -83,6 +83,7 @@ MODEL_VERBS: Mapping[str, Verb | Group] = {
     ),
     "status": Verb("status", "Show what runs, and where things are."),
     "ls": Verb("ls", "List the models that are here (also: list)."),
+    "search": Verb("search", "Search for models on Docker Hub, or in a registry."),
     "variants": Verb("variants", "List the variants of a model that its registry has."),
     "card": Verb("card", "Show a model's card: what it is, what it is for, its variants."),
     "inspect": Verb("inspect", "Show everything about a model (also: show)."),
@@ -98,6 +99,7 @@ ALIASES = {"list": "ls", "show": "inspect", "stop": "unload"}
 TOP_VERBS: Mapping[str, Verb | Group] = {
     "model": Group("Work with models: run, pull, list, remove.", MODEL_VERBS, ALIASES),
     "serve": Verb("serve", "Serve all models over HTTP: OpenAI's API, on port 12434."),
+    "share": Verb("share", "Share the models that are here with other machines, to pull from."),
     "login": Verb("login", "Log in to a registry, Docker Hub by default."),
     "logout": Verb("logout", "Forget the credentials for a registry."),
     "logs": Group(
