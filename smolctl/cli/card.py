@@ -20,7 +20,7 @@ from smolctl.cli.options import (
 from smolctl.cli.output import printable
 from smolctl.errors import ModelNotFound, SmolctlError, UsageError
 from smolctl.model.card import Card, labels, make_card
-from smolctl.model.layer import Role
+from smolctl.model.layer import Role, readme_rank
 from smolctl.model.reference import DOCKER_HUB
 
 if TYPE_CHECKING:
@@ -53,10 +53,11 @@ def command(
 ) -> None:
     """Show a model's card: what it is, its variants, what it is for, how to run it.
 
-    Each fact is taken from the first place that has it: the README in the artifact, the
-    manifest's annotations, ModelPack's fields, the config, the GGUF header, and the description
-    on Docker Hub for a model of it. --json says which. A model that is not here is read from its
-    registry, without its weights; offline, only one that is here has a card, without variants.
+    Each fact is taken from the first place that has it: the README in the artifact, and the
+    metadata that it begins with, the manifest's annotations, ModelPack's fields, the config, the
+    GGUF header, and the description on Docker Hub for a model of it. --json says which. A model
+    that is not here is read from its registry, without its weights; offline, only one that is
+    here has a card, without variants.
     """
     if markdown and as_json:
         raise UsageError("--markdown and --json exclude each other")
@@ -99,10 +100,12 @@ def command(
 
 
 def _readmes(found: Inspected) -> dict[str, str]:
-    """Return the artifact's README, if it has one."""
-    for layer in found.artifact.with_role(Role.DOCUMENT):
-        if layer.path is not None and layer.path.name.lower() not in ("readme.md", "readme"):
-            continue
+    """Return the artifact's README, if it has one: its model card, whatever that is called."""
+    documents = (
+        (readme_rank(layer.path), layer) for layer in found.artifact.with_role(Role.DOCUMENT)
+    )
+    ranked = [(rank, layer) for rank, layer in documents if rank is not None]
+    for _, layer in sorted(ranked, key=lambda each: each[0]):
         try:
             return {"README": found.read(layer, "README").decode(errors="replace")}
         except SmolctlError:
@@ -166,7 +169,7 @@ def _as_markdown(name: str, card: Card, variants: Sequence[tuple[VariantRow, boo
     parts += ["## How to run it", f"```sh\nsmolctl model run {name}\n```"]
     if "benchmarks" in card.sections:
         parts += ["## Benchmarks", card.sections["benchmarks"].value]
-    links = [f"- <{link.value}>" for link in card.links if link.value.startswith("https://")]
+    links = [f"- <{link.value}>" for link in card.links]
     if "links" in card.sections:
         links.append(f"\n{card.sections['links'].value}")
     if links:
@@ -180,7 +183,7 @@ def _table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def _cell(text: str) -> str:
-    return " ".join(text.replace("|", "\\|").split())
+    return " ".join(text.replace("\\|", "|").replace("|", "\\|").split())
 
 
 def _render(text: str) -> None:
