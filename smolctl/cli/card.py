@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from smolctl.cli.answer_view import answer_view
 from smolctl.cli.inspected import Inspected, inspect_here, inspect_remote, remote_reference
 from smolctl.cli.invocation import Invocation
 from smolctl.cli.options import (
@@ -36,7 +37,6 @@ EXAMPLES = (
 )
 
 _LIMIT = 50
-_WIDEST = 100
 
 
 def command(
@@ -92,11 +92,13 @@ def command(
     if as_json:
         invocation.output.json(_as_json(name, cards[0], variants))
         return
-    text = printable(_as_markdown(name, cards[0], variants))
-    if markdown or not invocation.output.stdout_is_terminal:
-        invocation.output.piece(text)
-    else:
-        _render(text)
+    output = invocation.output
+    if markdown or not output.stdout_is_screen:
+        output.piece(printable(_as_markdown(name, cards[0], variants)))
+        return
+    view = answer_view(output, stream=False)
+    view.feed(_as_markdown(name, cards[0], variants, output.columns))
+    view.finish()
 
 
 def _readmes(found: Inspected) -> dict[str, str]:
@@ -152,8 +154,12 @@ def _variants(invocation: Invocation, reference: Reference) -> list[tuple[Varian
     return [(row, row is best) for row in rows]
 
 
-def _as_markdown(name: str, card: Card, variants: Sequence[tuple[VariantRow, bool]]) -> str:
-    from smolctl.cli.variants import HEADERS, variant_cells
+def _as_markdown(
+    name: str, card: Card, variants: Sequence[tuple[VariantRow, bool]], columns: int = 0
+) -> str:
+    """Return the card as Markdown; for a screen of so many columns, without what is too wide."""
+    from smolctl.cli.narrow_table import fitted
+    from smolctl.cli.variants import DISPENSABLE, HEADERS, variant_cells
 
     parts = [f"# {_cell(card.title.value)}"]
     if card.description is not None:
@@ -162,8 +168,9 @@ def _as_markdown(name: str, card: Card, variants: Sequence[tuple[VariantRow, boo
     if known:
         parts += ["## Characteristics", _table(("Attribute", "Value"), known)]
     if variants:
-        rows = [variant_cells(row, is_best=is_best) for row, is_best in variants]
-        parts += ["## Variants", _table([head.capitalize() for head in HEADERS], rows)]
+        rows = [HEADERS, *(variant_cells(row, is_best=is_best) for row, is_best in variants)]
+        heads, *cells = fitted(rows, DISPENSABLE, columns) if columns else rows
+        parts += ["## Variants", _table([head.capitalize() for head in heads], cells)]
     if "intended_uses" in card.sections:
         parts += ["## Intended uses", card.sections["intended_uses"].value]
     parts += ["## How to run it", f"```sh\nsmolctl model run {name}\n```"]
@@ -184,14 +191,6 @@ def _table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 def _cell(text: str) -> str:
     return " ".join(text.replace("\\|", "|").replace("|", "\\|").split())
-
-
-def _render(text: str) -> None:
-    from rich.console import Console
-    from rich.markdown import Markdown
-
-    console = Console()
-    console.print(Markdown(text, hyperlinks=False), width=min(console.width, _WIDEST))
 
 
 def _as_json(name: str, card: Card, variants: Sequence[tuple[VariantRow, bool]]) -> dict[str, Any]:
