@@ -201,7 +201,9 @@ def _small_part(store: Store, role: Role, path: Path) -> Part:
     content = read_small(path)
     blob = Descriptor.of(content, "application/octet-stream")
     store.blobs.write_bytes(blob, content)
-    return Part(role, blob, path.name)
+    # A card is found by its name, in a form that has no media type for it, and by people.
+    is_readme = role is not Role.DOCUMENT or path.name.lower().startswith("readme")
+    return Part(role, blob, path.name if is_readme else "README.md")
 
 
 def read_small(path: Path) -> bytes:

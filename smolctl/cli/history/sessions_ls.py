@@ -47,7 +47,7 @@ def command(
         for each in found:
             output.line(each.label)
     else:
-        output.table(HEADERS, [_row(each) for each in found])
+        output.table(HEADERS, [_row(each) for each in found], dispensable=("TURNS",))
         if not found and output.stdout_is_terminal:
             output.notice("None yet. `smolctl model run MODEL --session NAME` keeps one.")
 
