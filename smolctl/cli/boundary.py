@@ -105,12 +105,14 @@ def _prepare_streams() -> None:
     """Make the standard streams ones that can be used, whatever they are.
 
     One that the caller closed leads nowhere from here on: the next file opened would get its
-    number, and llama.cpp writes to the number. A letter that stdout's encoding lacks is replaced.
+    number, and llama.cpp writes to the number. An answer that is written to a closed stdout fails,
+    as it does for cat(1). A letter that stdout's encoding lacks is replaced.
     """
     for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
         if getattr(sys, name) is None:
             # The lowest free number is this one: those below are open by now.
-            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
+            access = os.O_RDONLY if number == 1 else os.O_RDWR
+            os.set_inheritable(os.open(os.devnull, access), True)
             setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")
