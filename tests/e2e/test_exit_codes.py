@@ -124,7 +124,7 @@ class TestNoSuchModel:
     def test_offline_by_the_environment(self, smolctl: Smolctl, name: str) -> None:
         smolctl.environment["SMOLCTL_OFFLINE"] = "1"
 
-        assert_fails(smolctl("model", "pull", name), 3, "--offline")
+        assert_fails(smolctl("model", "pull", name), 3, "SMOLCTL_OFFLINE")
 
     def test_but_an_index_of_several(self, smolctl: Smolctl, registry: FaultyRegistry) -> None:
         registry.publish("team/model", "v1", image_index())
