@@ -24,7 +24,7 @@ def explained(error: UsageError) -> tuple[str, str]:
     path = error.ctx.command_path if error.ctx else "smolctl"
     see = f"`{path} --help` shows how it is used."
     if isinstance(error, MissingParameter) and error.param is not None:
-        return f"{_name(error.param)} is missing", _choices(error.param) or see
+        return f"{_name(error.param)} is missing", _choices(error.param) or _model(error) or see
     if isinstance(error, BadParameter) and error.param is not None:
         value = error.message.partition(" is not ")[0]
         kind = _choices(error.param) or _number(error.param.type)
@@ -46,6 +46,13 @@ def _name(param: Any) -> str:
     if param.param_type_name == "option":
         return str(max(param.opts, key=len))
     return str(param.metavar or param.name).strip("[].")
+
+
+def _model(error: UsageError) -> str | None:
+    """Say of `run -c` alone what it lacks."""
+    if error.ctx is None or not error.ctx.params.get("continue_"):
+        return None
+    return f"-c needs to know who answers: `{error.ctx.command_path} -c MODEL`."
 
 
 def _choices(param: Any) -> str | None:

@@ -31,6 +31,7 @@ SEE_RUN = "`smolctl model run --help` shows how it is used."
         ("model run m --offline=1", "--offline takes no value", SEE_RUN),
         ("model ls a b c", "too many arguments: b c", "`smolctl model ls --help` shows how it"),
         ("model tag a", "TARGET is missing", "`smolctl model tag --help` shows how it is used."),
+        ("model run -c", "MODEL is missing", "-c needs to know who answers: `smolctl model run -c"),
         ("logs nosuch", "no such command: nosuch", "`smolctl logs --help` shows how it is used."),
     ],
 )
