@@ -140,6 +140,9 @@ def command(
         )
     if gguf is not None and base is not None:
         raise UsageError("--gguf and --from contradict each other")
+    for path in filter(None, (gguf, *(licenses or ()), chat_template, mmproj, card)):
+        if not path.exists():
+            raise UsageError(f"no such file: {path}")
     if chat_template is not None:
         _check_template(chat_template)
     recipe = Recipe(
