@@ -188,7 +188,8 @@ def _quantized(
     """Give `recipe` with its weights quantized; the file is gone after the block."""
     from smolctl.engine.quantize import quantize
     from smolctl.store.files import model_files
-    from smolctl.store.importing import check_room, scratch_folder
+    from smolctl.store.importing import scratch_folder
+    from smolctl.store.storage import check_room
 
     store = invocation.store
     weights = recipe.weights
