@@ -178,12 +178,12 @@ DIFFERS = failure(409, "it has 512 tokens", "worker_differs")
 PARIS = answer(200, content("Paris"), DONE)
 
 
-def starter(started: list[int]) -> Callable[[], Start]:
-    """What starts a model and notes that it did."""
+def starter(started: list[int], context_size: int = 256) -> Callable[[int], Start]:
+    """What starts a model, and notes for how many tokens it was to."""
 
-    def start() -> Start:
-        started.append(1)
-        return Start(context_size=256, sequences=4, load_seconds=0.5)
+    def start(tokens: int) -> Start:
+        started.append(tokens)
+        return Start(context_size, sequences=4, load_seconds=0.5)
 
     return start
 
@@ -194,7 +194,7 @@ def test_a_worker_that_leaves_or_differs_gives_way_to_another(first: bytes) -> N
     with serving(first, PARIS) as server:
         model = RemoteChat("m", server.endpoint, {}, start=starter(started))
         assert replied(model) == [Delta(content="Paris")]
-    assert started == [1]
+    assert started == [0]
     assert server.requests[0] == server.requests[1]
 
 
@@ -202,7 +202,31 @@ def test_that_comes_to_an_end() -> None:
     started: list[int] = []
     with serving(b"", b"", b"") as server, pytest.raises(ConnectionLost):
         replied(RemoteChat("m", server.endpoint, {}, start=starter(started)))
-    assert started == [1, 1]
+    assert started == [0, 0]
+
+
+TOO_LONG = answer(
+    400,
+    json.dumps(
+        {"error": {"message": "too long", "code": "context_length_exceeded",
+                   "n_prompt_tokens": 300, "n_ctx": 256}}
+    ),
+)  # fmt: skip
+
+
+def test_a_prompt_that_is_too_long_is_asked_again_where_there_is_room_for_it() -> None:
+    started: list[int] = []
+    with serving(TOO_LONG, PARIS) as server:
+        model = RemoteChat("m", server.endpoint, {}, start=starter(started, 512))
+        assert replied(model) == [Delta(content="Paris")]
+    assert (started, model.context_size) == ([301], 512)
+
+
+def test_one_for_which_there_is_no_room_is_not_asked_again() -> None:
+    started: list[int] = []
+    with serving(TOO_LONG) as server, pytest.raises(PromptTooLong):
+        replied(RemoteChat("m", server.endpoint, {}, start=starter(started)))
+    assert started == [301]
 
 
 def test_an_answer_that_has_begun_is_not_asked_for_again() -> None:

@@ -129,7 +129,8 @@ class HangUp:
 class FakeWorkers:
     """What the gateway knows as its workers. `start` says where a model's worker is.
 
-    `obtained` are the names of the models that were asked for.
+    They can have a context of `room` tokens. `obtained` are the names of the models that were
+    asked for.
     """
 
     headers = {"X-Smolctl-Expect": "what it expects", "X-Smolctl-Keep-Alive": "60"}  # noqa: RUF012
@@ -137,6 +138,7 @@ class FakeWorkers:
     def __init__(self, start: Callable[[str], Path]) -> None:
         self.start = start
         self.obtained: list[str] = []
+        self.room = 0
         self.unloaded: list[Any] = []
         self.list: list[Worker] = []
 
@@ -144,6 +146,10 @@ class FakeWorkers:
         del model
         self.obtained.append(name)
         return self.start(name)
+
+    def make_room(self, model: StoredModel, name: str, tokens: int) -> bool:
+        del model, name
+        return tokens <= self.room
 
     def running(self) -> Sequence[Worker]:
         return self.list

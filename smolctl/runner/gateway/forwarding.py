@@ -7,8 +7,9 @@ import json
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from smolctl.errors import InvalidReference, SmolctlError
+from smolctl.errors import InvalidReference, PromptTooLong, SmolctlError
 from smolctl.runner.api.service import MODEL_ID_HEADER
+from smolctl.runner.api_errors import api_error
 from smolctl.runner.fields import Fields, InvalidField, parse_body
 from smolctl.runner.gateway.body import ClientGone, read_body
 from smolctl.runner.gateway.failure import gateway_failure, response
@@ -98,13 +99,14 @@ class Forwarding:
         """Have a worker answer. Raises `SmolctlError` only while nothing was passed on."""
         for attempt in range(_ATTEMPTS):
             route = await self._router.find(name)
+            last = attempt + 1 == _ATTEMPTS
             try:
-                await self._relay(route, headers, body, send, counted)
+                await self._relay(route, None if last else name, headers, body, send, counted)
             except WorkerLost:
                 # It may have left for being idle just now, or has crashed: a fresh one is tried,
                 # once, because a request that crashes workers would go on doing so.
                 self._router.failed(route)
-                if attempt + 1 == _ATTEMPTS:
+                if last:
                     raise
             else:
                 return
@@ -112,12 +114,16 @@ class Forwarding:
     async def _relay(
         self,
         route: Route,
+        name: str | None,
         headers: _Headers,
         body: bytes,
         send: Send,
         counted: Counted,
     ) -> None:
-        """Pass a worker's answer on. Raises `WorkerLost` only while nothing was passed on."""
+        """Pass a worker's answer on. Raises `WorkerLost` only while nothing was passed on.
+
+        Also where the model called `name` was loaded anew for a prompt that was too long.
+        """
         named = [*headers.items(), (_MODEL_ID, route.model_id.encode())]
         connection = await WorkerConnection.open(route.socket)
         try:
@@ -126,6 +132,9 @@ class Forwarding:
             if not _is_stream(head):
                 content = await connection.read()
                 if head.status_code == 409 and WORKER_DIFFERS.encode() in content:
+                    raise WorkerLost
+                tokens = _too_long(content) if head.status_code == 400 else None
+                if name is not None and tokens and await self._router.make_room(name, tokens + 1):
                     raise WorkerLost
                 kept.append((b"content-length", b"%d" % len(content)))
                 counted.answered(head.status_code)
@@ -160,6 +169,15 @@ async def _fail(
     failure = gateway_failure(error)
     counted.answered(failure.status)
     await response(failure)(scope, receive, send)
+
+
+def _too_long(content: bytes) -> int | None:
+    """Return the tokens of a prompt that a worker refuses as too long; None for anything else."""
+    try:
+        error = api_error(400, json.loads(content), "the worker")
+    except (ValueError, RecursionError):
+        return None
+    return error.prompt_tokens if isinstance(error, PromptTooLong) else None
 
 
 async def _hung_up(receive: Receive) -> None:
