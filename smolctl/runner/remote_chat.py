@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from smolctl.engine.conversation import Delta, ToolCallDelta
@@ -101,7 +102,13 @@ class RemoteChat:
         for attempt in range(1, _ATTEMPTS + 1):
             last = attempt == _ATTEMPTS or self._start is None
             try:
-                response = self._endpoint.request("POST", CHAT_PATH, body, headers=self._headers)
+                response = self._endpoint.request(
+                    "POST",
+                    CHAT_PATH,
+                    body,
+                    headers=self._headers,
+                    on_silence=partial(check_answers, self._endpoint),
+                )
             except ConnectionLost as error:
                 if self._start is None and not error.begun:
                     raise RegistryUnavailable(
@@ -137,6 +144,17 @@ class RemoteChat:
     def _ended(self, reason: str | None) -> NotRunnable:
         """Return the error for a stream that broke off."""
         return broken_off(self._endpoint, self._log, reason)
+
+
+def check_answers(endpoint: Endpoint) -> None:
+    """Raise `NotRunnable` where a worker at `endpoint` does not answer: it will not, then.
+
+    One that is busy with a long prompt does. Of a gateway nobody knows.
+    """
+    if endpoint.path is not None:
+        from smolctl.runner.workers import find_worker
+
+        find_worker(endpoint.path)
 
 
 def broken_off(endpoint: Endpoint, log: Path | None, reason: str | None = None) -> NotRunnable:

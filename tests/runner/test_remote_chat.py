@@ -23,8 +23,10 @@ from smolctl.errors import (
     SmolctlError,
     UsageError,
 )
+from smolctl.runner import connection, workers
 from smolctl.runner.connection import ConnectionLost, Endpoint
 from smolctl.runner.remote_chat import RemoteChat, Start
+from tests.support.fake_worker import FakeWorker, Hanging
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -61,14 +63,14 @@ class Server:
 
     def run(self) -> None:
         for said in self._answers:
-            connection, _ = self._listener.accept()
-            with connection, connection.makefile("rb") as file:
+            made, _ = self._listener.accept()
+            with made, made.makefile("rb") as file:
                 head = b""
                 while (line := file.readline()) not in (b"\r\n", b""):
                     head += line
                 size = int(head.lower().partition(b"content-length:")[2].split()[0])
                 self.requests.append(head + file.read(size))
-                connection.sendall(said)
+                made.sendall(said)
         self._listener.close()
 
 
@@ -234,6 +236,18 @@ def test_an_answer_that_has_begun_is_not_asked_for_again() -> None:
     with serving(b"HTTP/1.1 200") as server, pytest.raises(ConnectionLost):
         replied(RemoteChat("m", server.endpoint, {}, start=starter(started)))
     assert started == []
+
+
+def test_a_worker_that_hangs_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "SILENCE_SECONDS", 0)
+    monkeypatch.setattr(workers, "_ANSWER_SECONDS", 0.1)
+    hanging = Hanging()
+    with FakeWorker(tmp_path / "w.sock", hanging) as fake:
+        model = RemoteChat("m", Endpoint(fake.path), {}, start=starter([]))
+        with pytest.raises(NotRunnable, match="does not answer") as caught:
+            replied(model)
+        hanging.over.set()
+    assert "unload --all" in (caught.value.hint or "")
 
 
 def test_nobody_is_started_behind_a_gateway() -> None:

@@ -92,6 +92,16 @@ def dying(connection: socket.socket, _: Asked) -> None:
     del connection
 
 
+class Hanging:
+    """Says nothing until `over` is set: a worker that is stopped, or stuck."""
+
+    def __init__(self) -> None:
+        self.over = threading.Event()
+
+    def __call__(self, *_: object) -> None:
+        self.over.wait(30)
+
+
 def streaming(*steps: bytes | Callable[[], object], ending: bool = True) -> Script:
     """Stream events; a step that is no bytes is called. Without an ending it breaks off."""
 

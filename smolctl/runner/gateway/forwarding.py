@@ -5,19 +5,24 @@ from __future__ import annotations
 import asyncio
 import json
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from smolctl.errors import InvalidReference, PromptTooLong, SmolctlError
 from smolctl.runner.api.service import MODEL_ID_HEADER
 from smolctl.runner.api_errors import api_error
+from smolctl.runner.connection import SILENCE_SECONDS
 from smolctl.runner.fields import Fields, InvalidField, parse_body
 from smolctl.runner.gateway.body import ClientGone, read_body
 from smolctl.runner.gateway.failure import gateway_failure, response
+from smolctl.runner.gateway.threads import in_thread
 from smolctl.runner.gateway.worker_connection import WorkerConnection, WorkerLost
 from smolctl.runner.worker_status import KEEP_ALIVE_HEADER, WORKER_DIFFERS
+from smolctl.runner.workers import find_worker
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Coroutine, Mapping
+    from pathlib import Path
 
     import h11
     from starlette.types import Receive, Scope, Send
@@ -127,7 +132,8 @@ class Forwarding:
         named = [*headers.items(), (_MODEL_ID, route.model_id.encode())]
         connection = await WorkerConnection.open(route.socket)
         try:
-            head = await connection.ask("POST", f"/v1/{self._operation}", named, body)
+            asking = connection.ask("POST", f"/v1/{self._operation}", named, body)
+            head = await _answered(asking, route.socket)
             kept = [(name, text) for name, text in head.headers if name not in _NOT_PASSED_BACK]
             if not _is_stream(head):
                 content = await connection.read()
@@ -151,6 +157,20 @@ class Forwarding:
                 await send(_piece(f"data: {document}\n\n".encode(), more=False))
         finally:
             connection.close()
+
+
+async def _answered(asking: Coroutine[Any, Any, h11.Response], socket: Path) -> h11.Response:
+    """Return the answer's head, which may take long. Raises `NotRunnable` for a worker that hangs.
+
+    One that works answers other questions meanwhile.
+    """
+    task = asyncio.create_task(asking)
+    try:
+        while not (await asyncio.wait({task}, timeout=SILENCE_SECONDS))[0]:
+            await in_thread(partial(find_worker, socket))
+        return task.result()
+    finally:
+        task.cancel()
 
 
 async def _pass_events(connection: WorkerConnection, send: Send) -> None:

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from smolctl.errors import EngineBusy, NotRunnable
-from smolctl.runner.gateway import routing
+from smolctl.runner import workers
+from smolctl.runner.gateway import forwarding, routing
 from smolctl.runner.gateway.body import MAXIMUM_BODY
 from smolctl.store.store import Store
 from tests.runner.gateway.conftest import CHAT, MODEL, OTHER, Gateway, error_of
-from tests.support.fake_worker import HangUp, answering, dying, streaming
+from tests.support.fake_worker import Hanging, HangUp, answering, dying, streaming
 
 if TYPE_CHECKING:
     import socket
@@ -238,6 +239,18 @@ class TestAWorkerThatIsGone:
 
         assert gateway.chat().content == b"{}"
         assert gateway.workers.obtained == [MODEL, MODEL]
+
+
+def test_a_worker_that_hangs_is_an_error(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(forwarding, "SILENCE_SECONDS", 0.05)
+    monkeypatch.setattr(workers, "_ANSWER_SECONDS", 0.1)
+    hanging = Hanging()
+    gateway.worker(hanging)
+
+    error = error_of(gateway.chat(), 503)
+
+    hanging.over.set()
+    assert "does not answer" in error["message"]
 
 
 class TestAWorkerWhoseContextIsTooSmall:
