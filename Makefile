@@ -44,8 +44,8 @@ completions: $(STAMP) ## Write the completions for bash, zsh, fish and PowerShel
 man: $(STAMP) ## Write the man pages
 	$(BIN)/python tools/write_man_pages.py
 
-bench: $(STAMP) ## Measure side by side with the peers that are installed
-	$(BIN)/python -m benchmarks
+bench: $(STAMP) ## Measure side by side with the peers that are installed, into benchmarks/RESULTS.md
+	$(BIN)/python -m benchmarks --write
 
 bench-peers: $(STAMP) ## Build llama.cpp's own tools into .peers, for `make bench` (minutes)
 	@sh tools/build_peers.sh "$(VENV)" .peers
