@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help setup demo test test-all lint format hooks completions man bench bench-peers release clean
+.PHONY: help setup demo test test-all lint format hooks completions man recording bench bench-peers release clean
 
 help: ## Say what each target does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,6 +43,9 @@ completions: $(STAMP) ## Write the completions for bash, zsh, fish and PowerShel
 
 man: $(STAMP) ## Write the man pages
 	$(BIN)/python tools/write_man_pages.py
+
+recording: $(STAMP) ## Record the terminal in the README: docs/terminal.svg
+	$(BIN)/python tools/record_terminal.py
 
 bench: $(STAMP) ## Measure side by side with the peers that are installed, into benchmarks/RESULTS.md
 	$(BIN)/python -m benchmarks --write
