@@ -11,7 +11,7 @@ from shell_integration.tree import Command, read_commands
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [
-    ROOT / name for name in ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md")
+    ROOT / name for name in ("README.md", "ARCHITECTURE.md", "SECURITY.md")
 ] + sorted((ROOT / "docs").glob("*.md"))
 DOCUMENTS = [path for path in DOCUMENTS if path.exists()]
 OTHERS = {"--staged", "--password-stdin"}
