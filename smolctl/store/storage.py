@@ -57,9 +57,9 @@ def check_room(folder: Path, size: int, done: str = "written") -> None:
 
 
 @contextmanager
-def locked(path: Path) -> Iterator[int]:
+def locked(path: Path, *, shared: bool = False) -> Iterator[int]:
     """Hold the lock of `lock_file` while the block runs; gives its descriptor."""
-    handle = lock_file(path, wait=True)
+    handle = lock_file(path, wait=True, shared=shared)
     assert handle is not None  # noqa: S101 - it waited
     try:
         yield handle
@@ -67,19 +67,21 @@ def locked(path: Path) -> Iterator[int]:
         os.close(handle)
 
 
-def lock_file(path: Path, *, wait: bool) -> int | None:
+def lock_file(path: Path, *, wait: bool, shared: bool = False) -> int | None:
     """Lock the file at `path`, made if missing, and return its descriptor, to be closed.
 
-    Without `wait`, None when somebody else has it. The kernel drops the lock when the process
-    ends, however it ends. The file may be renamed or removed while we wait for it; whoever then
-    gets the lock of a file that is no longer at `path` tries again with the one that is.
+    Without `wait`, None when somebody else has it. Any number may have it `shared` at once. The
+    kernel drops the lock when the process ends, however it ends. The file may be renamed or removed
+    while we wait for it; whoever then gets the lock of a file that is no longer at `path` tries
+    again with the one that is.
     """
+    kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
     with storage_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         while True:
             handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
             try:
-                fcntl.flock(handle, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.flock(handle, kind if wait else kind | fcntl.LOCK_NB)
             except BlockingIOError:
                 os.close(handle)
                 return None
