@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from smolctl.model.descriptor import Descriptor
+    from smolctl.model.digest import Digest
     from smolctl.model.reference import Reference
     from smolctl.registry.client import RegistryClient, RemoteManifest
     from smolctl.registry.progress import Progress
@@ -56,7 +57,7 @@ def pull(
 
     It is named as it was asked for, whichever source it came from. Blobs that are here are not
     fetched again, also when they came with another model; the others come from the source that
-    had the manifest, or from one that follows it. When the tag still names what is here, one
+    had the manifest, or from one that follows it. When the name still means what is here, one
     request is all. Raises `ModelNotFound`, `AccessDenied`, `RegistryUnavailable`,
     `IntegrityError`, `StorageError`, and `NotRunnable` when the artifact is not a model at all.
     """
@@ -97,7 +98,7 @@ def pull(
                     continue  # it went with another model, which was removed just now
             if layers:
                 fetched += Transfer(sources, store.blobs, progress, options).fetch(layers)
-            model = store.commit(served.remote.content, reference)
+            model = store.commit(served.remote.content, reference, served.image_index)
             if model is not None:
                 moved_from = before if before is not None and before.id != model.id else None
                 changed = changed or moved_from is not None
@@ -120,6 +121,8 @@ class _Served:
     source: Source
     remote: RemoteManifest
     manifest: Manifest
+    image_index: Digest | None
+    """That of which the manifest is the one model, if it was found in one."""
 
 
 def _fetch_model(
@@ -135,11 +138,12 @@ def _fetch_model(
 
     def ask(source: Source) -> _Served | None:
         named = source.reference(reference)
-        if here is not None and source.client.resolve(named) == here.id:
+        if here is not None and here.is_at(reference.name, source.client.resolve(named)):
             return None
-        remote = source.client.fetch_manifest(named)
-        remote = resolve_index(source.client, named, remote)
-        return _Served(source, remote, Manifest.parse(remote.content))
+        found = source.client.fetch_manifest(named)
+        remote = resolve_index(source.client, named, found)
+        image_index = None if remote is found else found.descriptor.digest
+        return _Served(source, remote, Manifest.parse(remote.content), image_index)
 
     try:
         return first(sources, ask, telling(progress.notice))
