@@ -125,7 +125,7 @@ SCHEMAS = {
     "no members": {"type": "object", "properties": {}, "additionalProperties": False},
     "map": {"type": "object", "additionalProperties": {"type": "null"}},
     "beside choices": {"type": "object", "properties": {"a": {"const": 1}, "b": {"const": 2}},
-                       "anyOf": [{"required": ["a"]}, {"required": ["b"]}]},
+                       "anyOf": [{"required": ["a"]}, {"required": ["b"]}, {"const": 3}]},
     "beside a reference": {"properties": {"a": {"const": 1}}, "required": ["a"],
                            "$ref": "#/$defs/b",
                            "$defs": {"b": {"properties": {"b": {"const": 2}}, "required": ["b"]}}},
@@ -175,7 +175,7 @@ def _check(value, schema):
     elif schema is SCHEMAS["map"]:
         assert set(value.values()) <= {None}
     elif schema is SCHEMAS["beside choices"]:
-        assert value in ({"a": 1}, {"b": 2}, {"a": 1, "b": 2})
+        assert value in ({"a": 1}, {"b": 2}, {"a": 1, "b": 2}, 3)
     elif schema is SCHEMAS["beside a reference"]:
         assert value == {"a": 1, "b": 2}
     elif schema is SCHEMAS["share"]:
