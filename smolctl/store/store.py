@@ -175,7 +175,7 @@ class Store:
     ) -> StoredModel | None:
         """Name the manifest in `content`, whose blobs are here, as `reference`.
 
-        `image_index` is the digest of the one that it was found in, if it was.
+        `image_index` is the digest of the image index that it was found in, if it was in one.
 
         Returns None, and changes nothing, when a blob is missing after all, because another
         process removed a model that shared it: fetch what is missing and commit again. A
