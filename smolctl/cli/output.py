@@ -45,6 +45,18 @@ def printable_line(text: str) -> str:
     return " ".join(printable(text).split())
 
 
+def shortened(text: str, columns: int) -> str:
+    """Return `text` so that it takes at most `columns` on a terminal, with dots for the rest."""
+    if _width(text) <= columns:
+        return text
+    taken = 0
+    for position, letter in enumerate(text):
+        taken += _width(letter)
+        if taken > columns - 3:
+            return f"{text[:position].rstrip()}..."
+    return text
+
+
 class Output:
     """The two streams, and how to write to each. `debug` adds what developers want to see."""
 

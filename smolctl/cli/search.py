@@ -16,7 +16,7 @@ from smolctl.cli.options import (
     RetriesFlag,
     named_registry,
 )
-from smolctl.cli.output import printable_line
+from smolctl.cli.output import printable_line, shortened
 from smolctl.errors import UsageError
 from smolctl.model.reference import DEFAULT_TAG, DOCKER_HUB, Reference
 from smolctl.model.units import format_count, format_time
@@ -42,8 +42,8 @@ _ABSENT = "-"
 _DEFAULT_LIMIT = 32
 """Docker Model Runner's."""
 
-_NARROWEST = 20
-"""Letters of a description that are shown however narrow the terminal is."""
+_NARROWEST = 10
+"""Columns of a description that are shown however narrow the terminal is."""
 
 
 def command(
@@ -107,7 +107,10 @@ def _search(invocation: Invocation, registry: str, words: Sequence[str]) -> list
         raise UsageError(f"--offline keeps smolctl away from {HUB_HOST}")
     from smolctl.registry.hub_description import fetch_page
 
-    return search_docker_hub(words, lambda url: fetch_page(url, invocation.settings.ca_bundle))
+    def fetch(url: str) -> bytes:
+        return fetch_page(url, invocation.settings.ca_bundle, invocation.network.ca_file)
+
+    return search_docker_hub(words, fetch)
 
 
 def _name(store: Store, model: FoundModel) -> str:
@@ -142,12 +145,8 @@ def _table(output: Output, store: Store, models: Sequence[FoundModel], *, from_h
         # What is left of a line of the terminal, beside the other columns and what parts them.
         others = [max(len(row[n]) for row in (HUB_HEADERS, *rows)) for n in (0, 2, 3, 4)]
         room = max(columns - sum(others) - 3 * len(others), _NARROWEST)
-        rows = [(row[0], _shortened(row[1], room), *row[2:]) for row in rows]
+        rows = [(row[0], shortened(row[1], room), *row[2:]) for row in rows]
     output.table(HUB_HEADERS, rows)
-
-
-def _shortened(text: str, length: int) -> str:
-    return text if len(text) <= length else f"{text[: length - 3].rstrip()}..."
 
 
 def _as_json(store: Store, model: FoundModel, here: set[str]) -> dict[str, Any]:

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smolctl.cli.output import Output, printable, printable_line
+from smolctl.cli.output import Output, printable, printable_line, shortened
 from smolctl.errors import StorageError
 
 BIDI = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
@@ -223,3 +223,17 @@ def test_a_notice_breaks_between_words_on_a_terminal(
 ) -> None:
     assert told(monkeypatch, 22, text) == lines
     assert told(monkeypatch, 0, text) == [text]
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("ten digits", "ten digits"),
+        ("eleven digits", "eleven..."),
+        ("\u4e00" * 5, "\u4e00" * 5),
+        ("\u4e00" * 6, "\u4e00" * 3 + "..."),
+        ("", ""),
+    ],
+)
+def test_a_text_is_shortened_by_what_it_takes_on_a_terminal(text: str, shown: str) -> None:
+    assert shortened(text, 10) == shown
