@@ -158,7 +158,7 @@ class RegistryAccess:
     def _configuration(self, registry: str) -> Configuration:
         """Return what `config.toml` says, with the flags that are about `registry` on top."""
         if self.offline:
-            raise UsageError(f"--offline keeps smolctl away from {registry}")
+            raise UsageError(f"{self.settings.offline_by} keeps smolctl away from {registry}")
         flags_apply = self.flagged in (None, registry)
         return Configuration.read(self.settings.configuration).overridden(
             registry,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 from contextlib import closing
 from typing import TYPE_CHECKING
 
@@ -23,6 +22,7 @@ from tests.support.docker_registry import docker_registry, require
 from tests.support.faulty_registry import GGUF, FaultyRegistry, Packed, pack
 from tests.support.processes import Smolctl
 from tests.support.pulling import weights
+from tests.support.skopeo import skopeo
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,14 +32,6 @@ pytestmark = pytest.mark.interop
 
 MODEL = pack(annotations={"org.opencontainers.image.title": "a small model"})
 ME, SECRET = "me", "s3cret:with:colons"
-
-
-def skopeo(*arguments: str) -> str:
-    done = subprocess.run(
-        ["skopeo", *arguments], capture_output=True, stdin=subprocess.DEVNULL, timeout=60
-    )
-    assert done.returncode == 0, done.stderr.decode()
-    return done.stdout.decode()
 
 
 def copy_into(host: str, name: str, *credentials: str, source: str) -> None:
