@@ -138,7 +138,7 @@ def _table(output: Output, store: Store, models: Sequence[FoundModel], *, from_h
     if not from_hub:
         output.table(REGISTRY_HEADERS, rows)
         return
-    if output.stdout_is_terminal and output.columns:
+    if output.columns:
         from smolctl.cli.narrow_table import beginning
 
         # What is left of a line, beside the other columns and what parts them.
