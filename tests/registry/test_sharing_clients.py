@@ -139,6 +139,8 @@ def test_a_pull_that_goes_on_takes_what_is_missing_and_no_more(
             b"POST /v2/ HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 9\r\n\r\n",
             405,
         ),
+        (b"GET /v2/ HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", 400),
+        (b"GET /v2/ HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nGET /", 200),
         (b"GET /v2/?" + b"a=1&" * 100 + b" HTTP/1.1\r\nHost: x\r\n\r\n", 400),
         (b"GET /v2/%00%ff/../x/manifests/%0d%0a HTTP/1.1\r\nHost: x\r\n\r\n", 404),
         (b"GET http://evil.example/v2/ HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", 200),
@@ -151,6 +153,14 @@ def test_a_request_of_any_shape_has_one_answer(shared: Shared, content: bytes, s
     assert answer.count(b"HTTP/1.1") == 1
     json.loads(answer.partition(b"\r\n\r\n")[2])
     assert shared.status() == 200
+
+
+def test_requests_that_come_together_are_answered_in_turn(shared: Shared) -> None:
+    one = b"GET /v2/ HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n"
+    answer = shared.say(one * 3 + b"HEAD /v2/x HTTP/1.0\r\n\r\n")
+
+    assert answer.count(b"HTTP/1.1 200 OK") == 3
+    assert answer.count(b"HTTP/1.1 404 Not Found") == 1
 
 
 @pytest.mark.parametrize("begun", [b"", b"GET /v2/ HTTP/1.1\r\nHost: x\r\n"])
