@@ -147,8 +147,10 @@ def _example(shared: SharedModels, store: Store) -> Reference | None:
     def rank(name: Reference) -> tuple[bool, bool, Reference]:
         return name.registry != store.default_registry, name.tag != DEFAULT_TAG, name
 
-    names = [entry.name for path in shared.repositories for entry in shared.in_repository(path)]
-    return min((name for name in names if name.tag is not None), key=rank, default=None)
+    hidden = {entry.name for entry in shared.hidden()}
+    found = (entry.name for path in shared.repositories for entry in shared.in_repository(path))
+    names = (name for name in found if name.tag is not None and name not in hidden)
+    return min(names, key=rank, default=None)
 
 
 def _written(ip: str, port: int) -> str:
