@@ -15,6 +15,7 @@ from smolctl.model.manifest import Manifest
 from smolctl.registry.progress import Announcements, NoProgress
 from smolctl.registry.transfer_options import TransferOptions
 from smolctl.registry.upload import Upload
+from smolctl.store.blobs import REPAIR_HINT
 from smolctl.store.storage import storage_errors
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ _TICK_SECONDS = 0.1
 _TOLD_SECONDS = 1.0
 """Waits shorter than this are not worth telling."""
 
-_REPAIR = "Pull or package the model again: a damaged one is not pushed."
+_REPAIR = f"A damaged model is not pushed. {REPAIR_HINT}"
 
 
 @dataclass(frozen=True)

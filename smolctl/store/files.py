@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from smolctl.errors import IntegrityError, NotRunnable
 from smolctl.model.document import MAXIMUM_SIZE
 from smolctl.model.layer import Packing, Role, role_by_name
+from smolctl.store.blobs import REPAIR_HINT
 from smolctl.store.storage import storage_errors
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ def _files(store: Store, layer: Layer, diff_id: str | None, role: Role) -> Itera
     if not store.blobs.has(layer.descriptor):
         raise IntegrityError(
             f"the cache is damaged: blob {layer.descriptor.digest} is missing or has changed",
-            hint="Pull the model again to repair it.",
+            hint=REPAIR_HINT,
         )
     if layer.packing is Packing.RAW:
         yield store.blobs.path(layer.descriptor.digest)

@@ -13,6 +13,7 @@ from smolctl.model.gguf import read_file
 from smolctl.model.layer import Role
 from smolctl.model.manifest import Manifest
 from smolctl.model.packaging import Format, Part, assemble, config_of, form_of, parts_of
+from smolctl.store.blobs import REPAIR_HINT
 from smolctl.store.importing import import_file
 from smolctl.store.storage import storage_errors
 
@@ -129,7 +130,7 @@ def _plan(
     if base is not None and (missing := store.missing_blobs(base.manifest)):
         raise IntegrityError(
             f"the cache is damaged: blob {missing[0].digest} is missing or has changed",
-            hint="Pull the model again to repair it.",
+            hint=REPAIR_HINT,
         )
     form = recipe.form or (form_of(base.config) if base is not None else Format.docker)
     if recipe.context_size is not None and form is Format.cncf:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from smolctl.errors import IntegrityError
 from smolctl.model.descriptor import Descriptor
 from smolctl.model.manifest import ImageIndex, Manifest
+from smolctl.store.blobs import REPAIR_HINT
 from smolctl.store.index import IndexEntry
 from smolctl.store.storage import storage_errors
 
@@ -43,7 +44,7 @@ def blobs_of(store: Store, models: Sequence[StoredModel]) -> list[Descriptor]:
         if missing:
             raise IntegrityError(
                 f"the cache is damaged: blob {missing[0].digest} is missing or has changed",
-                hint="Pull the model again to repair it.",
+                hint=REPAIR_HINT,
             )
         for blob in (model.manifest, manifest.config):
             documents.setdefault(str(blob.digest), blob)
@@ -113,7 +114,9 @@ class _Checked:
         with storage_errors(Path(self._file.name)):
             content = self._file.read(size)
         if len(content) < size:
-            raise IntegrityError(f"the cache is damaged: blob {self._blob.digest} was cut short")
+            raise IntegrityError(
+                f"the cache is damaged: blob {self._blob.digest} was cut short", hint=REPAIR_HINT
+            )
         self._hasher.update(content)
         self._tell(len(content))
         return content
@@ -123,5 +126,5 @@ class _Checked:
         if self._hasher.hexdigest() != self._blob.digest.hex:
             raise IntegrityError(
                 f"the cache is damaged: blob {self._blob.digest} has other bytes",
-                hint="What was saved is of no use. Remove the model and pull it again.",
+                hint=f"What was saved is of no use. {REPAIR_HINT}",
             )

@@ -115,7 +115,7 @@ def verify(
     blobs = {(blob.digest, blob.size): blob for each in wanted for blob in each.blobs}
     if models is None:
         named = {digest for digest, _ in blobs}
-        for digest, path in blob_files(store):
+        for digest, path in blob_files(store.blobs):
             if digest not in named and (state := file_state(path)) is not None:
                 blobs[digest, state.size] = Descriptor("", digest, state.size)
     found = _inspect_all(store.blobs, list(blobs.values()), tell)
