@@ -173,19 +173,14 @@ def resolve_index(
     """
     if not is_index(remote.descriptor.media_type):
         return remote
-    entries = {
-        entry.digest: entry
-        for entry in ImageIndex.parse(remote.content).manifests
-        # Build attestations ride along in an index under an unknown platform.
-        if entry.platform.get("os") != "unknown" and not is_index(entry.media_type)
-    }
+    entries = ImageIndex.parse(remote.content).choices
     if len(entries) != 1:
-        choices = "; ".join(_choice(entry) for entry in entries.values())
+        choices = "; ".join(map(_choice, entries))
         raise ModelNotFound(
             f"{reference.familiar()} is an index of {len(entries)} models: {choices or 'none'}",
             hint=f"Name one by its digest: {reference.name}@sha256:…" if entries else None,
         )
-    return client.fetch_manifest(reference.pinned(next(iter(entries))))
+    return client.fetch_manifest(reference.pinned(entries[0].digest))
 
 
 def _choice(entry: Descriptor) -> str:

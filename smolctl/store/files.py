@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from smolctl.errors import IntegrityError, NotRunnable
 from smolctl.model.document import MAXIMUM_SIZE
 from smolctl.model.layer import Packing, Role, role_by_name
-from smolctl.store.blobs import REPAIR_HINT
 from smolctl.store.storage import storage_errors
 
 if TYPE_CHECKING:
@@ -74,11 +73,7 @@ def gguf_path(store: Store, model: StoredModel, files: ModelFiles) -> Path:
 
 def _files(store: Store, layer: Layer, diff_id: str | None, role: Role) -> Iterator[Path]:
     """Yield the files of `layer` that have `role`: the blob itself, or those in its archive."""
-    if not store.blobs.has(layer.descriptor):
-        raise IntegrityError(
-            f"the cache is damaged: blob {layer.descriptor.digest} is missing or has changed",
-            hint=REPAIR_HINT,
-        )
+    store.blobs.check([layer.descriptor])
     if layer.packing is Packing.RAW:
         yield store.blobs.path(layer.descriptor.digest)
         return

@@ -22,10 +22,10 @@ from smolctl.model.descriptor import Descriptor
 from smolctl.model.digest import Digest
 from smolctl.model.layer import checked_path
 from smolctl.model.manifest import ImageIndex, Manifest, is_index
-from smolctl.store.importing import check_room, scratch_folder
+from smolctl.store.importing import scratch_folder
 from smolctl.store.names import REF_NAME
 from smolctl.store.save import IMAGE_NAME
-from smolctl.store.storage import storage_errors
+from smolctl.store.storage import check_room, storage_errors
 from smolctl.store.unpack import BoundedMember
 
 if TYPE_CHECKING:
@@ -150,8 +150,7 @@ class Loading:
         blob = Descriptor("application/octet-stream", digest, size)
         blobs = self._store.blobs
         if not blobs.has(blob):
-            with storage_errors(blobs.root):
-                check_room(scratch_folder(blobs), size)
+            check_room(scratch_folder(blobs), size)
             # Noted first: an interrupt between the two must not leave it.
             self._written.append(digest)
             blobs.write(blob, self._pieces(source))
@@ -228,12 +227,7 @@ class Loading:
         """Return the manifest that `entry` leads to, with its blobs here and its config checked."""
         content = self._read(entry, fetch)
         if is_index(entry.media_type):
-            inner = [
-                each
-                for each in ImageIndex.parse(content).manifests
-                # Build attestations ride along under an unknown platform.
-                if each.platform.get("os") != "unknown" and not is_index(each.media_type)
-            ]
+            inner = ImageIndex.parse(content).choices
             if len(inner) != 1:
                 raise IntegrityError(f"an image index in the layout holds {len(inner)} models")
             content = self._read(inner[0], fetch)

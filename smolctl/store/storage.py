@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from smolctl.errors import StorageError
+from smolctl.model.units import format_size
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _FORBIDDEN = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
+_MORE_ROOM = "Free some space (`smolctl model rm`), or set SMOLCTL_HOME to another disk."
 
 
 @contextmanager
@@ -28,7 +30,7 @@ def storage_errors(path: Path) -> Iterator[None]:
         if error.errno in _FULL:
             raise StorageError(
                 f"the disk is full: cannot write {path}",
-                hint="Free some space (`smolctl model rm`), or set SMOLCTL_HOME to another disk.",
+                hint=_MORE_ROOM,
             ) from error
         if error.errno in _FORBIDDEN:
             raise StorageError(
@@ -36,6 +38,22 @@ def storage_errors(path: Path) -> Iterator[None]:
                 hint="Set SMOLCTL_HOME to a folder of your own.",
             ) from error
         raise StorageError(f"{path}: {reason}") from error
+
+
+def check_room(folder: Path, size: int, done: str = "written") -> None:
+    """Raise `StorageError` when the disk of `folder` has not `size` bytes free.
+
+    `done` says what is to be done with them.
+    """
+    with storage_errors(folder):
+        disk = os.statvfs(folder)
+    free = disk.f_bavail * disk.f_frsize
+    if size > free:
+        raise StorageError(
+            f"the disk is too small: {format_size(size)} are to be {done}, and {folder} has"
+            f" {format_size(free)} free",
+            hint=_MORE_ROOM,
+        )
 
 
 @contextmanager

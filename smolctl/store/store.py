@@ -43,7 +43,8 @@ _UNFINISHED = frozenset({"partial", "index.lock", _WRITERS_LOCK, f"{_LAYOUT_FILE
 _EVERYWHERE = frozenset({"lost+found", ".DS_Store"})
 """What Linux puts into the root of a disk, and macOS into any folder."""
 
-_LAYOUT = b'{"imageLayoutVersion":"1.0.0"}'
+LAYOUT = b'{"imageLayoutVersion":"1.0.0"}'
+"""What the file `oci-layout` says. OCI image specification, "Image Layout"."""
 
 
 @dataclass(frozen=True)
@@ -276,7 +277,7 @@ class Store:
                     hint="Set SMOLCTL_HOME to an empty folder, or one that does not exist yet.",
                 )
         with locked(self._lock_path):
-            replace_file(layout, _LAYOUT)
+            replace_file(layout, LAYOUT)
         with storage_errors(self.root):
             (self.root / "blobs" / "sha256").mkdir(parents=True, exist_ok=True)
 

@@ -49,10 +49,13 @@ def command(
     before = None if older_than is None else _before(older_than)
     if before is not None and numbers:
         raise UsageError("--older-than and numbers of entries contradict each other")
-    if not numbers:
-        which = "" if older_than is None else f" that are older than {older_than}"
-        if not confirmed(output, f"the prompts and replies in the log{which}", yes=yes):
-            return
+    what = "the prompts and replies in the log"
+    if numbers:
+        what = f"{'entries' if numbers[1:] else 'entry'} {', '.join(map(str, numbers))} of the log"
+    elif older_than is not None:
+        what += f" that are older than {older_than}"
+    if not confirmed(output, what, yes=yes, named=bool(numbers)):
+        return
     with erasing(HistoryFiles(invocation.settings.state)) as connection:
         deleted = _delete(connection, numbers, before)
     count = sum(each.entries for each in deleted)
