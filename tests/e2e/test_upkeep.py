@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -164,18 +162,3 @@ def test_a_damaged_index_is_made_anew_and_pulling_names_the_models_again(
     smolctl("model", "pull", "-q", name, expect=0)
     assert registry.sent.total() - before == len(SMALL.manifest)
     assert "team/small:v1" in smolctl("model", "ls", expect=0).stdout
-
-
-def test_ages_are_said_as_elsewhere(smolctl: Smolctl) -> None:
-    store = Store(smolctl.home)
-    store.prepare()
-    scratch = store.root / "partial" / "import-left"
-    scratch.parent.mkdir()
-    scratch.write_bytes(b"x" * 100_000)
-    then = time.time() - 3 * 86400
-    os.utime(scratch, (then, then))
-    assert smolctl("model", "prune", "--older-than", "soon").code == 2
-    smolctl("model", "prune", "--older-than", "4d", expect=0)
-    assert scratch.exists()
-    smolctl("model", "prune", "--older-than", "48h", expect=0)
-    assert not scratch.exists()
