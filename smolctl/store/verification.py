@@ -225,7 +225,7 @@ def _damage(
 ) -> Damage:
     kind, detail, state = fault
     concerned = [each for each in everything if blob.digest in each.digests]
-    part = _part(concerned[0], blob) if concerned else "blob without a model"
+    part = _part(concerned[0], blob) if concerned else "unused blob"
     return Damage(blob, part, kind, detail, tuple(each.model for each in concerned), state)
 
 
