@@ -215,20 +215,20 @@ class TestIntegrity:
         config = smolctl.home / "blobs" / "sha256" / pack().config[7:]
         config.write_bytes(b"damaged")
 
-        assert_fails(smolctl("model", verb, name), 6, "damaged", "Pull the model again")
+        assert_fails(smolctl("model", verb, name), 6, "damaged", "smolctl model verify --repair")
 
     def test_of_missing_weights(self, smolctl: Smolctl, name: str) -> None:
         smolctl("model", "pull", name, expect=0)
         (smolctl.home / "blobs" / "sha256" / pack().layers[0][7:]).unlink()
 
-        assert_fails(smolctl("model", "resolve", name), 6, "Pull the model again")
-        assert_fails(smolctl("model", "run", name, "Hello"), 6, "Pull the model again")
+        assert_fails(smolctl("model", "resolve", name), 6, "smolctl model verify --repair")
+        assert_fails(smolctl("model", "run", name, "Hello"), 6, "smolctl model verify --repair")
 
     def test_of_a_damaged_index(self, smolctl: Smolctl, name: str) -> None:
         smolctl("model", "pull", name, expect=0)
         (smolctl.home / "index.json").write_text("{damaged")
 
-        assert_fails(smolctl("model", "ls"), 6, "index.json")
+        assert_fails(smolctl("model", "ls"), 6, "index.json", "smolctl model verify --repair")
 
 
 class TestNotRunnable:
