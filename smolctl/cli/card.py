@@ -90,14 +90,14 @@ def command(
         )
     variants = _variants(invocation, reference) if reference is not None else []
     if as_json:
-        invocation.output.json(_as_json(name, cards[0], variants))
+        invocation.output.json(card_json(name, cards[0], variants))
         return
     output = invocation.output
     if markdown or not output.stdout_is_screen:
-        output.piece(printable(_as_markdown(name, cards[0], variants)))
+        output.piece(printable(card_markdown(name, cards[0], variants)))
         return
     view = answer_view(output, stream=False)
-    view.feed(_as_markdown(name, cards[0], variants, output.columns))
+    view.feed(card_markdown(name, cards[0], variants, output.columns))
     view.finish()
 
 
@@ -154,7 +154,7 @@ def _variants(invocation: Invocation, reference: Reference) -> list[tuple[Varian
     return [(row, row is best) for row in rows]
 
 
-def _as_markdown(
+def card_markdown(
     name: str, card: Card, variants: Sequence[tuple[VariantRow, bool]], columns: int = 0
 ) -> str:
     """Return the card as Markdown; for a screen of so many columns, without what is too wide."""
@@ -193,7 +193,8 @@ def _cell(text: str) -> str:
     return " ".join(text.replace("\\|", "|").replace("|", "\\|").split())
 
 
-def _as_json(name: str, card: Card, variants: Sequence[tuple[VariantRow, bool]]) -> dict[str, Any]:
+def card_json(name: str, card: Card, variants: Sequence[tuple[VariantRow, bool]]) -> dict[str, Any]:
+    """Return the card in JSON: each fact with the place that said it."""
     from smolctl.cli.variants import variant_json
 
     def said(value: str, source: str) -> dict[str, str]:
