@@ -74,7 +74,7 @@ def read_variants(
     """
     serving, tags = first(sources, lambda source: (source, _tags(source, limit)))
     sources = sources[sources.index(serving) :]
-    shown = tags[:limit]
+    shown = sorted(tags[:limit])  # a registry should list them so, and docker-registry does not
     done = 0
 
     def ask(tag: str) -> Served | Variant:
