@@ -71,6 +71,14 @@ class Output:
         return self.stdout_is_terminal and os.environ.get("TERM") not in ("dumb", "unknown")
 
     @property
+    def columns(self) -> int:
+        """How wide the terminal is that a person reads stdout on; 0 where there is none.
+
+        One that does not say is taken for the usual 80.
+        """
+        return (_columns(sys.stdout) or 80) if self.stdout_is_terminal else 0
+
+    @property
     def colour(self) -> bool:
         """Whether the person wants colours. Source: no-color.org."""
         return not os.environ.get("NO_COLOR")
