@@ -99,7 +99,20 @@ class TestNoSuchModel:
     def test_in_the_registry(self, smolctl: Smolctl, registry: FaultyRegistry) -> None:
         done = smolctl("model", "pull", f"{registry.host}/team/nothing")
 
-        assert_fails(done, 3, "was not found", registry.host)
+        assert_fails(done, 3, "was not found", "smolctl model search --registry", registry.host)
+
+    @pytest.mark.parametrize("verb", ["pull", "card", "variants", "cp", "inspect --remote"])
+    def test_in_the_registry_says_what_to_do_next(
+        self, smolctl: Smolctl, registry: FaultyRegistry, name: str, verb: str
+    ) -> None:
+        target = [f"{registry.host}/team/copy"] if verb == "cp" else []
+        nothing = f"{registry.host}/team/nothing"
+
+        assert_fails(smolctl("model", *verb.split(), nothing, *target), 3, "model search")
+        if verb != "variants":
+            other = name.rpartition(":")[0] + ":other"
+            done = smolctl("model", *verb.split(), other, *target)
+            assert_fails(done, 3, "Tags there: ", "smolctl model variants")
 
     @pytest.mark.parametrize("verb", ["inspect", "rm", "resolve"])
     def test_here(self, smolctl: Smolctl, verb: str) -> None:
