@@ -9,6 +9,7 @@ import typer
 from smolctl.cli.answer_view import answer_view
 from smolctl.cli.inspected import Inspected, inspect_here, inspect_remote, remote_reference
 from smolctl.cli.invocation import Invocation
+from smolctl.cli.layout import refuse_layout
 from smolctl.cli.options import (
     CaFileFlag,
     JsonFlag,
@@ -64,6 +65,7 @@ def command(
     invocation = Invocation.of(
         ctx, offline=offline, network=NetworkFlags(plain_http, ca_file, None, retries)
     )
+    refuse_layout(model)
     cards: list[Card] = []
     found = invocation.store.find(model)
     name = model

@@ -91,6 +91,15 @@ class TestUsage:
 
         assert_fails(done, 2, "--offline", "--pull always")
 
+    @pytest.mark.parametrize("verb", ["card", "cp", "inspect", "package --from", "variants"])
+    def test_a_layout_where_one_has_to_be_here_or_in_a_registry(
+        self, smolctl: Smolctl, verb: str
+    ) -> None:
+        target = ["mine:v1"] if verb in ("cp", "package --from") else []
+        done = smolctl("model", *verb.split(), "oci-archive:model.tar:v1", *target)
+
+        assert_fails(done, 2, "smolctl model pull oci-archive:model.tar:v1")
+
     def test_no_prompt(self, smolctl: Smolctl) -> None:
         assert_fails(smolctl("model", "run", "x"), 2, "the prompt is empty")
 
