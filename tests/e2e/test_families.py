@@ -17,8 +17,10 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.slow
 
+SYSTEM = b"You are the smolctl demo model, a very small assistant."
 TEMPLATE = (
-    b"{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>{{ '\\n' }}"
+    b"{% set end = '<|im_end|>\\n' %}<|im_start|>system\n" + SYSTEM + b"{{ end }}"
+    b"{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}{{ end }}"
     b"{% endfor %}<|im_start|>assistant{{ '\\n' }}"
 )
 DOCKERS = {

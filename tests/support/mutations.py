@@ -145,7 +145,7 @@ def mutated(content: bytes, chance: random.Random) -> bytes:
             length = chance.choice([0, 1, 2**7, 2**16, 2**31, 2**32 - 1, 2**62, 2**64 - 1])
             changed[at : at + 8] = length.to_bytes(8, "little")
         elif action == 4:
-            changed[at:at] = changed[other : other + chance.randint(1, 9)] * chance.choice([9, 999])
+            changed[at:at] = changed[other : other + chance.randint(1, 9)] * chance.choice([9, 99])
         else:
             changed[at] = chance.randrange(256)
         if not changed:
@@ -298,7 +298,7 @@ def _index(chance: random.Random) -> Callable[[], None]:
 def _readme(chance: random.Random) -> Callable[[], None]:
     changed = mutated(README.encode(), chance).decode(errors="replace")
     artifact = Artifact.of(Manifest.parse(_MODEL.manifest), _MODEL.blobs[_MODEL.config])
-    return lambda: _tell_all(artifact, None, {"README": changed, "Docker Hub": changed})
+    return lambda: _tell_all(artifact, None, {"README": changed})
 
 
 def _hub(chance: random.Random) -> Callable[[], None]:
