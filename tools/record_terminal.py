@@ -27,9 +27,9 @@ import pyte
 from rich.console import Console
 from rich.style import Style
 from rich.text import Text
-from smolctl.registry.server import serving
 
 from smolctl.demo.artifact import publish
+from smolctl.registry.sharing.server import serving
 from smolctl.store.store import Store
 
 if TYPE_CHECKING:

@@ -142,7 +142,7 @@ class Output:
         cells = [list(headers), *([printable_line(cell) for cell in row] for row in rows)]
         sizes = [[width_of(cell) for cell in row] for row in cells]
         widths = [max(column) for column in zip(*sizes, strict=True)]
-        screen = _columns(sys.stdout) if self.stdout_is_terminal else 0
+        screen = self.columns
         if screen >= _NARROWEST and sum(widths) + len(GAP) * (len(widths) - 1) > screen:
             from smolctl.cli.narrow_table import fitted
 
