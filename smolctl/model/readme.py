@@ -27,7 +27,7 @@ _MAXIMUM_HEADING = 200
 _INTRODUCTION = 1000
 _HEADING = re.compile(r" {0,3}(?P<marks>#{1,6})[ \t]+(?P<title>.*?)[ \t#]*")
 _UNDERLINE = re.compile(r" {0,3}(={3,}|-{3,})[ \t]*")
-_RULE = re.compile(r"[ \t]*\|?[ \t]*:?-{2,}:?[ \t]*\|[ \t:|-]*")
+_RULE = re.compile(r"[ \t]*(?:\|[ \t]*)?:?-{2,}:?[ \t]*\|[ \t:|-]*")
 _FENCE = re.compile(r" {0,3}(```|~~~)")
 _BULLET = re.compile(r"[ \t]*[-*+] \*\*(?P<label>[^*]+?):?\*\*:?(?P<value>.*)")
 _CELLS = re.compile(r"(?<!\\)\|")

@@ -279,6 +279,8 @@ HOSTILE = {
     "quotes": "---\na: '" + "'" * 100_000 + "\n---\n",
     "tables": "## uses\nx\n" + "## a\n-- | --\n" * 9999,
     "rules": "## uses\n" + ("-" * 1900 + "\n") * 60,
+    "spaces": "## uses\nx\n" + " " * 100_000 + "x",
+    "rule of spaces": "## uses\nx\n--" + " " * 100_000 + "x",
     "blanks": ("\n" + " " * 1000) * 120,
 }
 
