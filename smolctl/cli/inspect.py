@@ -19,6 +19,7 @@ from smolctl.cli.options import (
     PlainHttpFlag,
     RetriesFlag,
 )
+from smolctl.cli.output import brief
 from smolctl.errors import ModelNotFound, UsageError
 from smolctl.model.gguf import ArrayFacts, GGUFHeader
 from smolctl.model.layer import Role
@@ -36,7 +37,7 @@ EXAMPLES = (
     ("What it may be used for", "smolctl model inspect smollm2 --license"),
 )
 
-_SHOWN_LENGTH = 100
+_SHOWN_LETTERS = 100
 _LABEL_WIDTH = 16
 
 
@@ -252,5 +253,4 @@ def _plain(value: Any) -> Any:
 def _shown(value: Any) -> str:
     if isinstance(value, ArrayFacts):
         return f"{value.length} of {value.element_type}"
-    text = " ".join(str(value).split())
-    return text if len(text) <= _SHOWN_LENGTH else f"{text[:_SHOWN_LENGTH]}…"
+    return brief(str(value), _SHOWN_LETTERS)

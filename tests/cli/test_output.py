@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smolctl.cli.output import Output, printable, printable_line
+from smolctl.cli.output import Output, brief, printable, printable_line
 from smolctl.errors import StorageError
 
 BIDI = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
@@ -223,3 +223,19 @@ def test_a_notice_breaks_between_words_on_a_terminal(
 ) -> None:
     assert told(monkeypatch, 22, text) == lines
     assert told(monkeypatch, 0, text) == [text]
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("short", "short"),
+        ("two\n\t lines", "two lines"),
+        ("a\x1b[31mb", "a[31mb"),
+        ("exactly 10", "exactly 10"),
+        ("more than ten", "more than…"),
+        ("x" * 100, "x" * 9 + "…"),
+        (" " * 100 + "far", "…"),
+    ],
+)
+def test_the_beginning_of_a_text(text: str, shown: str) -> None:
+    assert brief(text, 10) == shown
