@@ -85,10 +85,14 @@ MODEL_VERBS: Mapping[str, Verb | Group] = {
     ),
     "status": Verb("status", "Show what runs, and where things are."),
     "ls": Verb("ls", "List the models that are here (also: list)."),
+    "search": Verb("search", "Search for models on Docker Hub, or in a registry."),
     "variants": Verb("variants", "List the variants of a model that its registry has."),
     "card": Verb("card", "Show a model's card: what it is, what it is for, its variants."),
     "inspect": Verb("inspect", "Show everything about a model (also: show)."),
     "rm": Verb("rm", "Remove a name; the model goes with its last name."),
+    "df": Verb("df", "Show what the models take of the disk."),
+    "prune": Verb("prune", "Delete from the cache what no model needs."),
+    "verify": Verb("verify", "Hash what is here again, and mend what is damaged."),
     "tag": Verb("tag", "Give a model another name."),
     "bench": Verb("bench", "Measure how fast a model is on this machine."),
     "resolve": Verb("resolve", "Print the path of a model's GGUF file, for other tools."),
@@ -97,6 +101,7 @@ ALIASES = {"list": "ls", "show": "inspect", "stop": "unload"}
 TOP_VERBS: Mapping[str, Verb | Group] = {
     "model": Group("Work with models: run, pull, list, remove.", MODEL_VERBS, ALIASES),
     "serve": Verb("serve", "Serve all models over HTTP: OpenAI's API, on port 12434."),
+    "share": Verb("share", "Share the models that are here with other machines, to pull from."),
     "login": Verb("login", "Log in to a registry, Docker Hub by default."),
     "logout": Verb("logout", "Forget the credentials for a registry."),
     "logs": Group(

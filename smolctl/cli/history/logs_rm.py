@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from smolctl.cli.age import age_seconds
 from smolctl.cli.history.deletion import YesFlag, confirmed
 from smolctl.cli.invocation import Invocation
 from smolctl.errors import UsageError
@@ -23,9 +23,6 @@ EXAMPLES = (
     ("Delete what is old, in a script", "smolctl logs rm --older-than 30d --yes"),
     ("Delete one entry", "smolctl logs rm 12"),
 )
-
-_AGE = re.compile(r"(\d{1,6})([smhdw])", re.ASCII)
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
 def command(
@@ -85,10 +82,9 @@ def _delete(
 
 def _before(age: str) -> datetime:
     """Return when what is now of that age was made."""
-    match = _AGE.fullmatch(age)
+    now = datetime.now(timezone.utc)
+    seconds = age_seconds(age)
     try:
-        if match is not None:
-            return datetime.now(timezone.utc) - timedelta(**{_UNITS[match[2]]: int(match[1])})
-    except OverflowError:
-        pass  # before the calendar begins
-    raise UsageError(f"--older-than is {age!r}", hint="It is an age: 30d, 12h, 2w.")
+        return now - timedelta(seconds=seconds)
+    except OverflowError:  # before the calendar begins
+        raise UsageError(f"--older-than is {age!r}", hint="It is an age: 30d, 12h, 2w.") from None
