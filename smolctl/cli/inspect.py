@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from smolctl.cli.inspected import Inspected, inspect_here, inspect_remote, remote_reference
+from smolctl.cli.inspected import Inspected, inspect_here, inspect_remote
 from smolctl.cli.invocation import Invocation
 from smolctl.cli.listed import Listed
 from smolctl.cli.options import (
@@ -81,7 +81,7 @@ def command(
     else:
         show = partial(_show, output, store)
     if remote:
-        inspect_remote(invocation, remote_reference(invocation, model), show)
+        inspect_remote(invocation, invocation.remote_reference(model), show)
     else:
         show(inspect_here(store, model))
 
