@@ -9,7 +9,9 @@ from contextlib import ExitStack
 import openai
 import pytest
 
+from smolctl.errors import InvalidGrammar
 from smolctl.runner.api.exchange import MAXIMUM_BODY
+from smolctl.runner.api_errors import api_error
 from tests.runner.api.conftest import MODEL, OPTIONS, connected
 from tests.support.waiting import wait_until
 
@@ -245,6 +247,18 @@ def test_more_requests_than_may_wait_are_told_to_come_again(client, http, server
     assert int(caught.value.response.headers["retry-after"]) > 0
     wait_until(lambda: not loaded.engine.state.generating)
     assert http.post(CHAT, json=chat()).status_code == 200
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_grammar_that_turns_out_to_admit_nothing_is_the_requests_fault(http, stream):
+    letter_of_none = r"[^\x00-\U0010FFFF]"
+    body = chat(grammar=f'root ::= "a" {letter_of_none}', stream=stream, max_tokens=8)
+    reply = http.post(CHAT, json=body)
+    document = (
+        reply.json() if not stream else json.loads(reply.text.rstrip().rpartition("data: ")[2])
+    )
+    assert "admits no token" in document["error"]["message"]
+    assert isinstance(api_error(500, document, "the model"), InvalidGrammar)
 
 
 def test_a_template_that_refuses_a_conversation_is_the_requests_fault(http, loaded, monkeypatch):
