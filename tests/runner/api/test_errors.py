@@ -10,7 +10,7 @@ import openai
 import pytest
 
 from smolctl.errors import InvalidGrammar
-from smolctl.runner.api.exchange import MAXIMUM_BODY
+from smolctl.runner.api.body import MAXIMUM_BODY
 from smolctl.runner.api_errors import api_error
 from tests.runner.api.conftest import MODEL, OPTIONS, connected
 from tests.support.waiting import wait_until

@@ -94,7 +94,7 @@ def test_half_a_request_is_none(server, endless, activity):
 def test_of_many_prompts_few_wait_in_the_engine_and_all_end(server, endless, activity):
     engine = endless.engine
     with connected(server, "/v1/completions", prompt=["a"] * 1000, **NEVER_ENDS):
-        wait_until(lambda: engine.state.generating)
+        wait_until(lambda: engine.state.generating and engine.state.waiting)
         assert engine.state.waiting == 1
     wait_until(lambda: not activity.busy)
     assert (engine.state.generating, engine.state.waiting) == (0, 0)
