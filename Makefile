@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help setup demo test test-all lint format bench bench-peers completions man clean
+.PHONY: help setup demo test test-all lint format hooks completions man recording bench bench-peers release clean
 
 help: ## Say what each target does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,17 +34,27 @@ format: $(STAMP) ## Format the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(STAMP) ## Measure side by side with the peers that are installed
-	$(BIN)/python -m benchmarks
-
-bench-peers: $(STAMP) ## Build llama.cpp's own tools into .peers, for `make bench` (minutes)
-	@sh tools/build_peers.sh "$(VENV)" .peers
+hooks: $(STAMP) ## Have git check what you commit, and the types before you push
+	$(BIN)/python -m pip --disable-pip-version-check --quiet install --group hooks
+	$(BIN)/pre-commit install
 
 completions: $(STAMP) ## Write the completions for bash, zsh, fish and PowerShell
 	$(BIN)/python tools/write_completions.py
 
 man: $(STAMP) ## Write the man pages
 	$(BIN)/python tools/write_man_pages.py
+
+recording: $(STAMP) ## Record the terminal in the README: docs/terminal.svg
+	$(BIN)/python tools/record_terminal.py
+
+bench: $(STAMP) ## Measure side by side with the peers that are installed
+	$(BIN)/python -m benchmarks
+
+bench-peers: $(STAMP) ## Build llama.cpp's own tools into .peers, for `make bench` (minutes)
+	@sh tools/build_peers.sh "$(VENV)" .peers
+
+release: $(STAMP) ## Build the sdist and the wheel, and check them in a clean environment
+	@sh tools/release.sh "$(VENV)"
 
 clean: ## Remove what the other targets made
 	rm -rf $(VENV) dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis

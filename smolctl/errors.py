@@ -127,7 +127,7 @@ class Interrupted(SmolctlError):
 EXIT_CODES: dict[int, str] = {
     0: "done",
     1: "a bug in smolctl",
-    2: "usage: a bad name, flag or value",
+    2: "usage: a bad name, flag or value, a file that is not there",
     3: "no such model, tag or variant",
     4: "the registry refused the credentials, or wants some",
     5: "network or registry failure, after retries",

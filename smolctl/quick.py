@@ -40,6 +40,7 @@ _MAXIMUM_LINE = 16 * 1024 * 1024
 _CHUNK = 64 * 1024
 _TERMINATED = 143
 _CLOSED_PIPE = 141
+_SILENCE_SECONDS = 5.0
 _CONTENT = '"delta":{"content":"'
 """What stands before the text in a chunk of a worker's stream; no text can contain it, since
 quotes in it are escaped."""
@@ -197,11 +198,13 @@ def _terminate(*_: object) -> None:
 class _Stream:
     """A worker's reply, as it comes."""
 
-    def __init__(self, connection: Any, head: bytes) -> None:
+    def __init__(self, connection: Any, socket: str, head: bytes) -> None:
         self._connection = connection
+        self._socket = socket
         self._rest = head
         self.done = False
         self.error: str | None = None
+        self.failure: SmolctlError | None = None
 
     @classmethod
     def ask(cls, note: Note, question: Question) -> _Stream | None:
@@ -211,6 +214,7 @@ class _Stream:
         from smolctl.cli.prompt import read_prompt
 
         connection = socket(AF_UNIX, SOCK_STREAM)
+        connection.settimeout(_SILENCE_SECONDS)
         stream = None
         try:
             connection.connect(note.socket)
@@ -225,7 +229,7 @@ class _Stream:
                 head += more
             status, _, rest = head.partition(b"\r\n\r\n")
             if b" 200 " in status.partition(b"\r\n")[0]:
-                stream = cls(connection, rest)
+                stream = cls(connection, note.socket, rest)
         except (OSError, ValueError, SmolctlError):
             pass  # the usual way says what is wrong
         finally:
@@ -258,6 +262,11 @@ class _Stream:
                 yield line.strip().decode(errors="replace")
             try:
                 more = self._connection.recv(_CHUNK)
+            except TimeoutError:
+                self.failure = _hung(self._socket)
+                if self.failure is None:
+                    continue
+                return
             except ConnectionError:
                 return
             if not more or len(self._rest) > _MAXIMUM_LINE:
@@ -301,6 +310,20 @@ def _print(stream: _Stream, note: Note, *, whole: bool) -> int:
     return 0 if stream.done else _failed(_reason(stream, note))
 
 
+def _hung(socket: str) -> SmolctlError | None:
+    """Return the error that there is to a worker which says nothing; None where it only thinks."""
+    from pathlib import Path
+
+    from smolctl.runner.connection import Endpoint
+    from smolctl.runner.remote_chat import check_answers
+
+    try:
+        check_answers(Endpoint(Path(socket)))
+    except SmolctlError as error:
+        return error
+    return None
+
+
 def _reason(stream: _Stream, note: Note) -> SmolctlError:
     """Return why the stream ended too soon."""
     import json
@@ -310,6 +333,8 @@ def _reason(stream: _Stream, note: Note) -> SmolctlError:
     from smolctl.runner.connection import Endpoint
     from smolctl.runner.remote_chat import broken_off
 
+    if stream.failure is not None:
+        return stream.failure
     if stream.error is not None:
         return api_error(500, json.loads(stream.error), "the model")
     return broken_off(Endpoint(Path(note.socket)), Path(note.log))

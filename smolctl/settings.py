@@ -95,6 +95,11 @@ class Settings:
         """The file that credentials are read from and written to."""
         return self.registry_auth_file or self.docker_config
 
+    @property
+    def offline_by(self) -> str:
+        """What keeps a command off the network, where something does: the variable, or its flag."""
+        return "SMOLCTL_OFFLINE" if self.offline else "--offline"
+
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> Settings:
         """Read the settings from `environ`. Raises `UsageError` for a value that makes no sense.

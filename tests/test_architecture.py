@@ -13,7 +13,7 @@ from smolctl.settings import ENVIRONMENT
 
 PACKAGE = Path(smolctl.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
-FOUNDATION = {"errors", "settings", "notes", "huge_pages", "__version__"}
+FOUNDATION = {"errors", "settings", "notes", "huge_pages", "listening", "__version__"}
 LAYERS = {
     "model": {"model"},
     "store": {"store", "model"},

@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from smolctl import quick
 from smolctl.cli import boundary, prompt, run
 from smolctl.notes import state_of
 from smolctl.quick import Note, Question
+from smolctl.runner import workers
 from smolctl.runner.chat_document import parse_chat
+from tests.support.fake_worker import FakeWorker, Hanging, streaming
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -190,6 +193,25 @@ def test_a_note_does_not_hold_while_prompts_are_to_be_kept(
     assert Note.find("m", environment) is None
     marker.unlink()
     assert Note.find("m", environment) is not None
+
+
+def test_a_worker_that_hangs_is_an_error(
+    index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(prompt, "read_prompt", lambda *_: "hi")
+    monkeypatch.setattr(quick, "_SILENCE_SECONDS", 0.1)
+    monkeypatch.setattr(workers, "_ANSWER_SECONDS", 0.1)
+    hanging = Hanging()
+    chunk = b'data: {"choices":[{"delta":{"content":"Pa"}}]}\n\n'
+    found = note(index)
+    found.socket = str(tmp_path / "w.sock")
+    with FakeWorker(tmp_path / "w.sock", streaming(chunk, hanging), hanging):
+        stream = quick._Stream.ask(found, Question())
+        assert stream is not None
+        assert list(stream.texts()) == ["Pa"]
+        hanging.over.set()
+    stream.close()
+    assert "does not answer" in quick._reason(stream, found).message
 
 
 def test_a_folder_that_others_may_enter_is_not_believed(

@@ -14,6 +14,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import typer
+from typer._click.core import Command, augment_usage_errors
 from typer._click.exceptions import UsageError
 from typer.core import TyperCommand, TyperGroup, TyperOption
 from typer.main import get_command
@@ -22,13 +23,14 @@ from smolctl import __version__
 from smolctl.errors import EXIT_CODES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
-    from typer._click import Command, Context, HelpFormatter, Parameter
+    from typer._click import Context, HelpFormatter, Parameter
 
     from smolctl.cli.output import Output
 
 _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+_DEBUG_HELP = "Show tracebacks, and the log of llama.cpp."
 
 
 @dataclass(frozen=True)
@@ -83,10 +85,14 @@ MODEL_VERBS: Mapping[str, Verb | Group] = {
     ),
     "status": Verb("status", "Show what runs, and where things are."),
     "ls": Verb("ls", "List the models that are here (also: list)."),
+    "search": Verb("search", "Search for models on Docker Hub, or in a registry."),
     "variants": Verb("variants", "List the variants of a model that its registry has."),
     "card": Verb("card", "Show a model's card: what it is, what it is for, its variants."),
     "inspect": Verb("inspect", "Show everything about a model (also: show)."),
     "rm": Verb("rm", "Remove a name; the model goes with its last name."),
+    "df": Verb("df", "Show what the models take of the disk."),
+    "prune": Verb("prune", "Delete from the cache what no model needs."),
+    "verify": Verb("verify", "Hash what is here again, and mend what is damaged."),
     "tag": Verb("tag", "Give a model another name."),
     "bench": Verb("bench", "Measure how fast a model is on this machine."),
     "resolve": Verb("resolve", "Print the path of a model's GGUF file, for other tools."),
@@ -95,6 +101,7 @@ ALIASES = {"list": "ls", "show": "inspect", "stop": "unload"}
 TOP_VERBS: Mapping[str, Verb | Group] = {
     "model": Group("Work with models: run, pull, list, remove.", MODEL_VERBS, ALIASES),
     "serve": Verb("serve", "Serve all models over HTTP: OpenAI's API, on port 12434."),
+    "share": Verb("share", "Share the models that are here with other machines, to pull from."),
     "login": Verb("login", "Log in to a registry, Docker Hub by default."),
     "logout": Verb("logout", "Forget the credentials for a registry."),
     "logs": Group(
@@ -120,14 +127,30 @@ def verbs_below(
             yield (*path, name), line
 
 
-class _Verb(TyperCommand):
+class _Told(Command):
+    """What commands and groups share: mistakes are told with the command that they are about."""
+
+    def parse_args(self, ctx: Context, args: list[str]) -> list[str]:
+        """Take the arguments in; an error says of which command they are."""
+        with augment_usage_errors(ctx):
+            return super().parse_args(ctx, args)
+
+    def get_help_option(self, ctx: Context) -> TyperOption | None:
+        """Return the flag for help, which is printed as any answer is."""
+        option = super().get_help_option(ctx)
+        if option is not None:
+            option.callback = _show_help
+        return option
+
+
+class _Verb(_Told, TyperCommand):
     """A command whose help ends with examples, and which takes the flags that all take."""
 
     examples: tuple[tuple[str, str], ...] = ()
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.params.append(_debug_option())
+        self.params.append(_eager_flag("--debug", _DEBUG_HELP, _show_more))
 
     def invoke(self, ctx: Context) -> Any:
         """Run the command; from here on Python looks for garbage, which imports make none of."""
@@ -148,7 +171,7 @@ class _Verb(TyperCommand):
             formatter.write(f"  # {comment}\n  {line}\n")
 
 
-class _Verbs(TyperGroup):
+class _Verbs(_Told, TyperGroup):
     """A group that finds its commands in a table and imports each when it is asked for."""
 
     group: Group
@@ -216,20 +239,13 @@ def application() -> Command:
         context_settings=_CONTEXT,
         help="Pull language models packaged as OCI artifacts and run them on llama.cpp.",
     )
-    top.callback()(_top)
+    top.callback()(_nothing)
     made = get_command(top)
-    made.params.append(_debug_option())
+    made.params += [
+        _eager_flag("--version", "Print the version and leave.", _show_version),
+        _eager_flag("--debug", _DEBUG_HELP, _show_more),
+    ]
     return made
-
-
-def _top(
-    version: bool = typer.Option(
-        False, "--version", help="Print the version and leave.", is_eager=True
-    ),
-) -> None:
-    if version:
-        print(f"smolctl {__version__}")  # noqa: T201 - the command line may
-        raise typer.Exit
 
 
 @cache
@@ -261,18 +277,39 @@ def _load(verb: Verb, name: str) -> Command:
     return get_command(app)
 
 
-def _debug_option() -> TyperOption:
-    def enable(ctx: Context, _: Parameter, value: bool) -> None:
-        if value:
-            output: Output = ctx.find_root().obj
-            output.debug = True
+def _eager_flag(name: str, text: str, act: Callable[[Context], None]) -> TyperOption:
+    """Return a flag that `act` takes care of, before anything else on the line is looked at."""
+
+    def take(ctx: Context, _: Parameter, value: bool) -> None:
+        if value and not ctx.resilient_parsing:
+            act(ctx)
 
     return TyperOption(
-        param_decls=["--debug"],
+        param_decls=[name],
         is_flag=True,
         default=False,
         expose_value=False,
         is_eager=True,
-        callback=enable,
-        help="Show tracebacks, and the log of llama.cpp.",
+        callback=take,
+        help=text,
     )
+
+
+def _output(ctx: Context) -> Output:
+    output: Output = ctx.find_root().obj
+    return output
+
+
+def _show_version(ctx: Context) -> None:
+    _output(ctx).line(f"smolctl {__version__}")
+    raise typer.Exit
+
+
+def _show_more(ctx: Context) -> None:
+    _output(ctx).debug = True
+
+
+def _show_help(ctx: Context, _: Parameter, value: bool) -> None:
+    if value and not ctx.resilient_parsing:
+        _output(ctx).line(ctx.get_help())
+        raise typer.Exit

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
+from smolctl.cli.text_file import named_file
 from smolctl.errors import StorageError, UsageError
 from smolctl.runner.batch.result_file import ResultFile
 from smolctl.runner.batch.rows import RowForm, numbered_lines
@@ -46,19 +47,15 @@ class Input:
 
 @contextmanager
 def open_input(name: str, output: Output) -> Iterator[Input]:
-    """Open the rows called `name`. Raises `UsageError` when there is no such file."""
+    """Open the rows called `name`. Raises what `named_file` does."""
     if name == STREAM:
         if sys.stdin.isatty():
             output.notice("Type the rows, and end them with Ctrl-D.")
         yield Input(sys.stdin.fileno(), "standard input")
         return
     path = Path(name)
-    try:
+    with named_file(name):
         handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except (FileNotFoundError, NotADirectoryError):
-        raise UsageError(f"no such file: {name}") from None
-    except (OSError, ValueError) as error:
-        raise StorageError(f"cannot read {name}: {_reason(error)}") from error
     try:
         mode = os.fstat(handle).st_mode
         if stat.S_ISDIR(mode):

@@ -13,7 +13,6 @@ import traceback
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NoReturn
 
-from smolctl import __version__
 from smolctl.cli.noted_listing import show_noted_listing
 from smolctl.cli.output import Output
 from smolctl.errors import SmolctlError
@@ -26,8 +25,8 @@ if TYPE_CHECKING:
 _SIGPIPE_CODE = 141
 """What a shell reports for a command that SIGPIPE ended: what `yes | head -1` ends with."""
 
-
 _MOMENT_SECONDS = 0.001
+"""After how long a signal that Python dropped is raised again."""
 
 
 class Terminated(BaseException):
@@ -74,9 +73,6 @@ def _run(arguments: Sequence[str]) -> int:
 
 
 def _invoke(arguments: Sequence[str], output: Output) -> int:
-    if list(arguments) == ["--version"]:  # it could not be printed before anything was loaded
-        output.line(f"smolctl {__version__}")
-        return 0
     if show_noted_listing(arguments, output, os.environ):
         return 0
     from typer import Exit
@@ -95,8 +91,9 @@ def _invoke(arguments: Sequence[str], output: Output) -> int:
         error.show()
         return 2
     except UsageError as error:
-        path = error.ctx.command_path if error.ctx else "smolctl"
-        output.error(error.format_message(), f"`{path} --help` shows how it is used.")
+        from smolctl.cli.usage import explained
+
+        output.error(*explained(error))
         return 2
     except ClickException as error:
         output.error(error.format_message())
@@ -108,12 +105,14 @@ def _prepare_streams() -> None:
     """Make the standard streams ones that can be used, whatever they are.
 
     One that the caller closed leads nowhere from here on: the next file opened would get its
-    number, and llama.cpp writes to the number. A letter that stdout's encoding lacks is replaced.
+    number, and llama.cpp writes to the number. An answer that is written to a closed stdout fails,
+    as it does for cat(1). A letter that stdout's encoding lacks is replaced.
     """
     for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
         if getattr(sys, name) is None:
             # The lowest free number is this one: those below are open by now.
-            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
+            access = os.O_RDONLY if number == 1 else os.O_RDWR
+            os.set_inheritable(os.open(os.devnull, access), True)
             setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from smolctl.cli.answer_view import answer_view
 from smolctl.cli.inspected import Inspected, inspect_here, inspect_remote, remote_reference
 from smolctl.cli.invocation import Invocation
 from smolctl.cli.options import (
@@ -20,7 +21,7 @@ from smolctl.cli.options import (
 from smolctl.cli.output import printable
 from smolctl.errors import ModelNotFound, SmolctlError, UsageError
 from smolctl.model.card import Card, labels, make_card
-from smolctl.model.layer import Role
+from smolctl.model.layer import Role, readme_rank
 from smolctl.model.reference import DOCKER_HUB
 
 if TYPE_CHECKING:
@@ -36,7 +37,6 @@ EXAMPLES = (
 )
 
 _LIMIT = 50
-_WIDEST = 100
 
 
 def command(
@@ -53,10 +53,11 @@ def command(
 ) -> None:
     """Show a model's card: what it is, its variants, what it is for, how to run it.
 
-    Each fact is taken from the first place that has it: the README in the artifact, the
-    manifest's annotations, ModelPack's fields, the config, the GGUF header, and the description
-    on Docker Hub for a model of it. --json says which. A model that is not here is read from its
-    registry, without its weights; offline, only one that is here has a card, without variants.
+    Each fact is taken from the first place that has it: the README in the artifact, and the
+    metadata that it begins with, the manifest's annotations, ModelPack's fields, the config, the
+    GGUF header, and the description on Docker Hub for a model of it. --json says which. A model
+    that is not here is read from its registry, without its weights; offline, only one that is
+    here has a card, without variants.
     """
     if markdown and as_json:
         raise UsageError("--markdown and --json exclude each other")
@@ -91,18 +92,22 @@ def command(
     if as_json:
         invocation.output.json(_as_json(name, cards[0], variants))
         return
-    text = printable(_as_markdown(name, cards[0], variants))
-    if markdown or not invocation.output.stdout_is_terminal:
-        invocation.output.piece(text)
-    else:
-        _render(text)
+    output = invocation.output
+    if markdown or not output.stdout_is_screen:
+        output.piece(printable(_as_markdown(name, cards[0], variants)))
+        return
+    view = answer_view(output, stream=False)
+    view.feed(_as_markdown(name, cards[0], variants, output.columns))
+    view.finish()
 
 
 def _readmes(found: Inspected) -> dict[str, str]:
-    """Return the artifact's README, if it has one."""
-    for layer in found.artifact.with_role(Role.DOCUMENT):
-        if layer.path is not None and layer.path.name.lower() not in ("readme.md", "readme"):
-            continue
+    """Return the artifact's README, if it has one: its model card, whatever that is called."""
+    documents = (
+        (readme_rank(layer.path), layer) for layer in found.artifact.with_role(Role.DOCUMENT)
+    )
+    ranked = [(rank, layer) for rank, layer in documents if rank is not None]
+    for _, layer in sorted(ranked, key=lambda each: each[0]):
         try:
             return {"README": found.read(layer, "README").decode(errors="replace")}
         except SmolctlError:
@@ -149,8 +154,12 @@ def _variants(invocation: Invocation, reference: Reference) -> list[tuple[Varian
     return [(row, row is best) for row in rows]
 
 
-def _as_markdown(name: str, card: Card, variants: Sequence[tuple[VariantRow, bool]]) -> str:
-    from smolctl.cli.variants import HEADERS, variant_cells
+def _as_markdown(
+    name: str, card: Card, variants: Sequence[tuple[VariantRow, bool]], columns: int = 0
+) -> str:
+    """Return the card as Markdown; for a screen of so many columns, without what is too wide."""
+    from smolctl.cli.narrow_table import fitted
+    from smolctl.cli.variants import DISPENSABLE, HEADERS, variant_cells
 
     parts = [f"# {_cell(card.title.value)}"]
     if card.description is not None:
@@ -159,14 +168,15 @@ def _as_markdown(name: str, card: Card, variants: Sequence[tuple[VariantRow, boo
     if known:
         parts += ["## Characteristics", _table(("Attribute", "Value"), known)]
     if variants:
-        rows = [variant_cells(row, is_best=is_best) for row, is_best in variants]
-        parts += ["## Variants", _table([head.capitalize() for head in HEADERS], rows)]
+        rows = [HEADERS, *(variant_cells(row, is_best=is_best) for row, is_best in variants)]
+        heads, *cells = fitted(rows, DISPENSABLE, columns) if columns else rows
+        parts += ["## Variants", _table([head.capitalize() for head in heads], cells)]
     if "intended_uses" in card.sections:
         parts += ["## Intended uses", card.sections["intended_uses"].value]
     parts += ["## How to run it", f"```sh\nsmolctl model run {name}\n```"]
     if "benchmarks" in card.sections:
         parts += ["## Benchmarks", card.sections["benchmarks"].value]
-    links = [f"- <{link.value}>" for link in card.links if link.value.startswith("https://")]
+    links = [f"- <{link.value}>" for link in card.links]
     if "links" in card.sections:
         links.append(f"\n{card.sections['links'].value}")
     if links:
@@ -180,15 +190,7 @@ def _table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def _cell(text: str) -> str:
-    return " ".join(text.replace("|", "\\|").split())
-
-
-def _render(text: str) -> None:
-    from rich.console import Console
-    from rich.markdown import Markdown
-
-    console = Console()
-    console.print(Markdown(text, hyperlinks=False), width=min(console.width, _WIDEST))
+    return " ".join(text.replace("\\|", "|").replace("|", "\\|").split())
 
 
 def _as_json(name: str, card: Card, variants: Sequence[tuple[VariantRow, bool]]) -> dict[str, Any]:

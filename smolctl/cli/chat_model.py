@@ -103,9 +103,9 @@ def _headers(wanted: Wanted, source: ModelSource, default: float | None) -> dict
     return headers if keep_alive is None else {**headers, KEEP_ALIVE_HEADER: f"{keep_alive:g}"}
 
 
-def _start(invocation: Invocation, wanted: Wanted, source: ModelSource) -> Start:
+def _start(invocation: Invocation, wanted: Wanted, source: ModelSource, tokens: int) -> Start:
+    from smolctl.runner.obtain import obtain_worker
     from smolctl.runner.remote_chat import Start
-    from smolctl.runner.workers import obtain_worker
 
     output = invocation.output
     before = time.time()
@@ -113,6 +113,7 @@ def _start(invocation: Invocation, wanted: Wanted, source: ModelSource) -> Start
         source,
         wanted.options,
         named=wanted.named,
+        tokens=tokens,
         settings=invocation.settings,
         keep_alive=wanted.keep_alive,
         tell=output.notice,

@@ -137,7 +137,8 @@ def _sessions(settings: Settings, prefix: str) -> Iterator[tuple[str, str]]:
     from smolctl.store.names import is_plain
 
     with reading(HistoryFiles(settings.state)) as connection:
-        found = [(each.label, each.model) for each in summaries(connection)]
+        shown = (each for each in summaries(connection) if not each.is_one_shot)
+        found = [(each.label, each.model) for each in shown]
     for label, model in found:
         if label.startswith(prefix):
             yield label, model if is_plain(model) else ""

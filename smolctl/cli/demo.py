@@ -63,7 +63,7 @@ def command(
     """
     # Imported here: `--help` needs neither a web server nor llama.cpp.
     from smolctl.demo.artifact import REPOSITORY, publish
-    from smolctl.registry.server import serving
+    from smolctl.registry.sharing.server import serving
 
     output = Invocation.of(ctx).output
     folder = (home or _default_folder()).absolute()

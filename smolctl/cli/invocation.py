@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING, TypeVar
 
 from smolctl.cli.layout import is_layout, load_layout
 from smolctl.cli.options import NetworkFlags, PullPolicy
-from smolctl.errors import ModelNotFound, RegistryUnavailable, SmolctlError, UsageError
+from smolctl.errors import (
+    AccessDenied,
+    ModelNotFound,
+    RegistryUnavailable,
+    SmolctlError,
+    UsageError,
+)
 from smolctl.model.reference import ModelId, parse_registry
 from smolctl.settings import Settings
 from smolctl.store.store import Store, StoredModel
@@ -123,7 +129,8 @@ class Invocation:
             return load_layout(self, name)
         found = self.store.find(name)
         if self.offline and policy in (PullPolicy.always, PullPolicy.newer):
-            raise UsageError(f"--offline and --pull {policy.value} contradict each other")
+            by = self.settings.offline_by
+            raise UsageError(f"{by} and --pull {policy.value} contradict each other")
         if found is not None and (policy in (PullPolicy.missing, PullPolicy.never)):
             return found
         reference = self.reference_of(name, found)
@@ -132,22 +139,36 @@ class Invocation:
                 return found
             raise ModelNotFound(f"no model here has the ID {name}")
         if policy is PullPolicy.never or self.offline:
-            familiar = self.store.familiar(reference)
-            listed = "`smolctl model ls` lists what is here"
-            if self.offline:
-                raise ModelNotFound(
-                    f"{familiar} is not here, and smolctl is told to stay offline",
-                    hint=f"{listed}. (--offline or SMOLCTL_OFFLINE)",
-                )
-            raise ModelNotFound(
-                f"{familiar} is not here",
-                hint=f"`smolctl model pull {familiar}` fetches it; {listed}.",
-            )
+            raise self._not_here(reference)
         if policy is PullPolicy.newer and found is not None:
             return self._newer(reference, found)
         if found is None:
             self.output.notice(f"{self.store.familiar(reference)} is not here yet: pulling it.")
-        return self.pull(reference).model
+        try:
+            return self.pull(reference).model
+        except (ModelNotFound, AccessDenied) as error:
+            error.hint = self._namesake(reference) or error.hint
+            raise
+
+    def _not_here(self, reference: Reference) -> ModelNotFound:
+        """Return what to raise for a model that is not here and may not be pulled."""
+        message = f"{self.store.familiar(reference)} is not here"
+        hint = f"`smolctl model pull {self.store.familiar(reference)}` fetches it. "
+        if self.offline:
+            message = f"{message}, and {self.settings.offline_by} keeps smolctl off the network"
+            hint = ""
+        listed = "`smolctl model ls` lists what is here."
+        return ModelNotFound(message, hint=hint + (self._namesake(reference) or listed))
+
+    def _namesake(self, reference: Reference) -> str | None:
+        """Ask whether a model here was meant that has the name elsewhere: `team/m`, for `m`."""
+        _, _, wanted = reference.repository.rpartition("/")
+        named = [tag for model in self.store.models() for tag in model.tags]
+        same = [tag for tag in named if tag.repository.rpartition("/")[2] == wanted]
+        if not same:
+            return None
+        nearest = min(same, key=lambda tag: tag.tag != reference.tag)
+        return f"Did you mean {self.store.familiar(nearest)}, which is here?"
 
     def reference_of(self, name: str, found: StoredModel | None) -> Reference | None:
         """Return what to pull for `name`; None when it is an ID, which no registry knows."""

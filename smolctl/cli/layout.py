@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from smolctl.errors import UsageError
+from smolctl.errors import ModelNotFound, UsageError
 
 if TYPE_CHECKING:
     from smolctl.cli.invocation import Invocation
@@ -27,6 +27,8 @@ def load_layout(invocation: Invocation, name: str, *, quiet: bool = False) -> St
     place, _, tag = name.partition(":")[2].partition(":")
     if not place:
         raise UsageError(f"{name} names no layout", hint="Layouts are named oci:DIR:TAG.")
+    if not Path(place).exists():
+        raise ModelNotFound(f"no such layout: {place}")
     models = load(invocation, Path(place), Wanted(tag or None), quiet=quiet)
     if len(models) > 1:
         raise UsageError(

@@ -25,6 +25,16 @@ HEADERS = (
     "CONTEXT",
     "SIZE",
 )
+
+_DISPENSABLE = (
+    "ARCHITECTURE",
+    "CONTEXT",
+    "CREATED",
+    "PARAMETERS",
+    "QUANTIZATION",
+    "MODEL ID",
+)
+"""What a narrow terminal does without, the first first."""
 """The columns of `docker model list`."""
 
 SHOWN = "shown"
@@ -46,7 +56,7 @@ def show_listing(
             output.line(entry["id"][_ID_LETTERS])
     else:
         rows = [row for entry in entries for row in listing_rows(entry)]
-        output.table(HEADERS, sorted(rows, key=by_name))
+        output.table(HEADERS, sorted(rows, key=by_name), dispensable=_DISPENSABLE)
         if not rows and output.stdout_is_terminal:
             output.notice("No models here yet. Pull one: smolctl model pull ai/smollm2")
 

@@ -11,7 +11,7 @@ import typer
 from smolctl.cli.invocation import Invocation
 from smolctl.cli.options import JsonFlag
 from smolctl.cli.progress import file_progress
-from smolctl.errors import StorageError, UsageError
+from smolctl.errors import UsageError
 from smolctl.model.units import format_size
 from smolctl.store.load import Loading, Wanted
 from smolctl.store.storage import storage_errors
@@ -84,7 +84,7 @@ def load(invocation: Invocation, source: Path, wanted: Wanted, *, quiet: bool) -
             models = loading.from_folder(source)
         else:
             if not source.exists():
-                raise StorageError(f"no such file or folder: {source}")
+                raise UsageError(f"no such file or folder: {source}")
             with storage_errors(source), source.open("rb") as file:
                 models = loading.from_tar(file)
     invocation.output.on_interrupt(None)

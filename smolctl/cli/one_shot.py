@@ -13,6 +13,8 @@ from smolctl.engine.sampling import Sampling
 from smolctl.errors import PromptTooLong, SmolctlError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from smolctl.cli.output import Output
     from smolctl.cli.prompt_sources import Asked
     from smolctl.cli.record import Record
@@ -34,31 +36,54 @@ class OneShot:
     def answer(self, output: Output, model: ChatModel, record: Record) -> None:
         """Have `model` reply, give the reply as the flags say, and keep it in `record`.
 
-        Raises `NotRunnable` for a reply that is not of the form that was asked for, once it is
-        shown.
+        Of a conversation that has outgrown the context, the oldest turns are not sent, which is
+        said. Raises `NotRunnable` for a reply that is not of the form that was asked for, once it
+        is shown.
         """
-        request = self._fitted(output, model, record)
+        before = self._before(record)
+        text = self._fitted_text(output, model, before)
+        request = whole = self._request(before, text)
+        while True:
+            try:
+                self._reply(output, model, record, before, request)
+            except PromptTooLong as error:
+                shorter = self._without_oldest(request, error)
+                if request is whole:
+                    from smolctl.cli.chat.context_room import OUTGROWN
+
+                    output.notice(OUTGROWN)
+                request = shorter
+            else:
+                return
+
+    def _reply(
+        self,
+        output: Output,
+        model: ChatModel,
+        record: Record,
+        before: Sequence[Message],
+        request: ChatRequest,
+    ) -> None:
+        """Ask once. The conversation is `before`, whatever of it the request has."""
         parts = MessageParts()
         shown = reply_output(output, model, self.flags, self.form)
         interrupted, broke_off = True, False
-        try:
-            with model.reply(request) as reply:
-                try:
-                    for delta in reply:
-                        parts.add(delta)
-                        if not shown.add(delta, parts):
-                            break
-                    interrupted = False
-                except SmolctlError:
-                    broke_off = True  # a person sees what came, and no conversation goes on with it
-                    raise
-                finally:
-                    # Also when it was interrupted: what came is part of the answer.
-                    shown.finish(parts, reply, interrupted=interrupted)
-                    if not broke_off and (parts.content or not interrupted):
-                        self._keep(model, record, request, parts, reply)
-        except PromptTooLong as error:
-            raise self._too_long(error) from error
+        with model.reply(request) as reply:
+            try:
+                for delta in reply:
+                    parts.add(delta)
+                    if not shown.add(delta, parts):
+                        break
+                interrupted = False
+            except SmolctlError:
+                broke_off = True  # a person sees what came, and no conversation goes on with it
+                raise
+            finally:
+                # Also when it was interrupted: what came is part of the answer.
+                shown.finish(parts, reply, interrupted=interrupted)
+                if not broke_off and (parts.content or not interrupted):
+                    messages = (*before, request.messages[-1])
+                    self._keep(model, record, messages, parts, reply)
         if self.flags.verbose:
             from smolctl.cli.statistics import statistics_lines
 
@@ -66,18 +91,34 @@ class OneShot:
                 output.notice(line)
         shown.check(parts, reply.finish_reason)
 
-    def _request(self, record: Record, text: str) -> ChatRequest:
-        """Return the request for the reply about `text`, after what was said before."""
-        before = record.messages
-        if self.system:
-            before = tuple(each for each in before if each.role != "system")
-            before = (Message("system", self.system), *before)
+    def _without_oldest(self, request: ChatRequest, error: PromptTooLong) -> ChatRequest:
+        """Return `request` with fewer turns; raises `error` where there is none to leave out."""
+        *before, question = request.messages
+        shorter = None
+        if before:
+            from smolctl.cli.chat.context_room import shortened
+            from smolctl.cli.chat.dialogue import Dialogue
+
+            shorter = shortened(Dialogue.of(before, self.sampling), question.content, error)
+        if shorter is None:
+            raise self._too_long(error) from error
+        return replace(request, messages=shorter.asking(question.content))
+
+    def _before(self, record: Record) -> tuple[Message, ...]:
+        """Return what was said before, with the system prompt that holds now."""
+        if not self.system:
+            return record.messages
+        said = (each for each in record.messages if each.role != "system")
+        return (Message("system", self.system), *said)
+
+    def _request(self, before: Sequence[Message], text: str) -> ChatRequest:
+        """Return the request for the reply about `text`, after what was said `before`."""
         prompt = replace(self.asked, text=text).prompt(self.form.note)
         messages = (*before, Message("user", prompt))
         return self.form.on(ChatRequest(messages, self.sampling, self.flags.stop))
 
-    def _fitted(self, output: Output, model: ChatModel, record: Record) -> ChatRequest:
-        """Return the request; with --chunk, for answers to parts of the text where it is long."""
+    def _fitted_text(self, output: Output, model: ChatModel, before: Sequence[Message]) -> str:
+        """Return the text; with --chunk, answers to its parts in its place where it is long."""
         text = self.asked.text
         if self.flags.chunk and text:
             from smolctl.cli.part_progress import part_progress
@@ -85,10 +126,10 @@ class OneShot:
 
             with part_progress(output) as on_part:
                 fits = fitted(
-                    model, lambda part: self._request(record, part), text, on_part=on_part
+                    model, lambda part: self._request(before, part), text, on_part=on_part
                 )
             text = fits.text
-        return self._request(record, text)
+        return text
 
     def _too_long(self, error: PromptTooLong) -> PromptTooLong:
         """Return `error`, which says of --chunk as well where that could help."""
@@ -106,7 +147,7 @@ class OneShot:
         self,
         model: ChatModel,
         record: Record,
-        request: ChatRequest,
+        messages: tuple[Message, ...],
         parts: MessageParts,
         reply: ChatReply,
     ) -> None:
@@ -118,7 +159,6 @@ class OneShot:
             for call in parts.tool_calls
         )
         text = "\n".join(part for part in (parts.content, *calls) if part)
-        messages = request.messages
         exchange = Exchange(
             model.name,
             messages[-1].content,

@@ -25,6 +25,9 @@ _CONTROL = re.compile(
 _SECOND_COLUMN = re.compile(r" *\S+(?: \S+)* {2,}(?=\S)")
 """Begins a row of two columns: what a command is called, say, and what it does."""
 
+GAP = "   "
+"""What is between two columns of a table."""
+
 _NARROWEST = 20
 """Columns below which nothing is gained by breaking lines between words."""
 
@@ -68,6 +71,14 @@ class Output:
         return self.stdout_is_terminal and os.environ.get("TERM") not in ("dumb", "unknown")
 
     @property
+    def columns(self) -> int:
+        """How wide the terminal is that a person reads stdout on; 0 where there is none.
+
+        One that does not say is taken for the usual 80.
+        """
+        return (_columns(sys.stdout) or 80) if self.stdout_is_terminal else 0
+
+    @property
     def colour(self) -> bool:
         """Whether the person wants colours. Source: no-color.org."""
         return not os.environ.get("NO_COLOR")
@@ -76,6 +87,11 @@ class Output:
     def has_signs(self) -> bool:
         """Whether stdout can carry signs that ASCII lacks."""
         return "utf" in (sys.stdout.encoding or "").lower()
+
+    @property
+    def columns(self) -> int:
+        """How wide the terminal behind stdout is; 0 where it does not say, or there is none."""
+        return _columns(sys.stdout)
 
     def line(self, text: str = "") -> None:
         """Print a line of the answer."""
@@ -116,18 +132,35 @@ class Output:
         text = json.dumps(value, ensure_ascii=False, indent=None if on_one_line else 2)
         self._stdout(_CONTROL.sub(lambda match: f"\\u{ord(match[0]):04x}", text) + "\n")
 
-    def table(self, headers: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-        """Print a table as Docker does: upper-case headers, left-aligned, no lines."""
+    def table(
+        self,
+        headers: Sequence[str],
+        rows: Sequence[Sequence[str]],
+        *,
+        dispensable: Sequence[str] = (),
+    ) -> None:
+        """Print a table as Docker does: upper-case headers, left-aligned, no lines.
+
+        On a terminal that is too narrow, columns of the headers `dispensable` are left out, the
+        first of them first.
+        """
         cells = [list(headers), *([printable_line(cell) for cell in row] for row in rows)]
-        sizes = [[_width(cell) for cell in row] for row in cells]
+        sizes = [[width_of(cell) for cell in row] for row in cells]
         widths = [max(column) for column in zip(*sizes, strict=True)]
+        screen = self.columns if self.stdout_is_terminal else 0
+        if screen >= _NARROWEST and sum(widths) + len(GAP) * (len(widths) - 1) > screen:
+            from smolctl.cli.narrow_table import fitted
+
+            cells = fitted(cells, dispensable, screen, mark="…" if self.has_signs else "..")
+            sizes = [[width_of(cell) for cell in row] for row in cells]
+            widths = [max(column) for column in zip(*sizes, strict=True)]
         lines = []
         for row, taken in zip(cells, sizes, strict=True):
             padded = (
                 cell + " " * (width - size)
                 for cell, width, size in zip(row, widths, taken, strict=True)
             )
-            lines.append("   ".join(padded).rstrip() + "\n")
+            lines.append(GAP.join(padded).rstrip() + "\n")
         self._stdout("".join(lines))
 
     def flush(self) -> None:
@@ -223,8 +256,8 @@ def _broken(line: str, columns: int) -> list[str]:
     )
 
 
-def _width(text: str) -> int:
-    """Columns that `text` takes: wide letters of East Asia two, combining marks none."""
+def width_of(text: str) -> int:
+    """Return the columns that `text` takes: wide letters of East Asia two, combining marks none."""
     if text.isascii():
         return len(text)
     return sum(

@@ -140,6 +140,9 @@ def command(
         )
     if gguf is not None and base is not None:
         raise UsageError("--gguf and --from contradict each other")
+    for path in filter(None, (gguf, *(licenses or ()), chat_template, mmproj, card)):
+        if not path.exists():
+            raise UsageError(f"no such file: {path}")
     if chat_template is not None:
         _check_template(chat_template)
     recipe = Recipe(
@@ -185,7 +188,8 @@ def _quantized(
     """Give `recipe` with its weights quantized; the file is gone after the block."""
     from smolctl.engine.quantize import quantize
     from smolctl.store.files import model_files
-    from smolctl.store.importing import check_room, scratch_folder
+    from smolctl.store.importing import scratch_folder
+    from smolctl.store.storage import check_room
 
     store = invocation.store
     weights = recipe.weights
@@ -200,7 +204,10 @@ def _quantized(
     # What it will take depends on the model; a quarter of 16 bits is about the least.
     check_room(folder, original.stat().st_size // 4)
     invocation.output.on_interrupt("Interrupted. Nothing was packaged.")
-    with tempfile.TemporaryDirectory(prefix="quantize-", dir=folder) as temporary:
+    with (
+        store.writing(),
+        tempfile.TemporaryDirectory(prefix="quantize-", dir=folder) as temporary,
+    ):
         stem = original.stem if recipe.weights else "model"
         target = Path(temporary) / f"{stem}-{quantization.upper()}.gguf"
         label = f"quantizing to {quantization.upper()}"

@@ -64,18 +64,23 @@ def file_progress(
     """Give a bar for each file that is worked on here, on a terminal; nothing elsewhere.
 
     What it gives hears of a file by name, and of how many bytes of how many are done; None where
-    nobody knows how many there will be.
+    nobody knows how many there will be, nor how long it will take.
     """
     if quiet or not output.stderr_is_terminal:
         yield lambda *_: None
         return
     tasks: dict[str, TaskID] = {}
+    rates: dict[str, _Rate] = {}
     with _bars() as bars:
 
         def tell(name: str, done: int, total: int | None) -> None:
             if name not in tasks:
                 tasks[name] = bars.add_task(printable_line(name), total=total, pace="")
-            bars.update(tasks[name], completed=done, total=total)
+                rates[name] = _Rate(done)
+            pace = "" if total is None else rates[name].pace(done, total)
+            if pace is None:
+                pace = rates[name].overall(done)
+            bars.update(tasks[name], completed=done, total=total, pace=pace)
 
         yield tell
 

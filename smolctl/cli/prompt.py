@@ -66,6 +66,22 @@ def checked_text(text: str, what: str) -> str:
     return text
 
 
+def decoded(content: bytes, what: str) -> str:
+    """Return the text that `content` is, in UTF-8 whatever the locale says, without its mark.
+
+    Raises `UsageError` for what is no text: a picture, a PDF, another encoding.
+    """
+    try:
+        if b"\0" not in content:
+            return content.decode().removeprefix("\ufeff")
+    except UnicodeDecodeError:
+        pass
+    raise UsageError(
+        f"{what} is no text in UTF-8",
+        hint="`iconv -t UTF-8` converts a text; of a document, the text has to be extracted first.",
+    )
+
+
 def read_stdin(output: Notices, *, awaited: bool) -> str:
     """Return what is on standard input, waiting for its end where it is `awaited`.
 
@@ -99,9 +115,9 @@ def _read_if_alive(output: Notices) -> str:
 
 
 def _read_all() -> str:
-    """Read standard input to its end, as UTF-8 whatever the locale says; once.
+    """Read standard input to its end, once.
 
-    Without a byte order mark. Raises `UsageError` for more than `MAXIMUM_BYTES`.
+    Raises `UsageError` for what is no text, or has more than `MAXIMUM_BYTES`.
     """
     if sys.stdin is None:
         return ""
@@ -115,4 +131,4 @@ def _read_all() -> str:
         _read.append(bytes(content))
     if len(_read[0]) > MAXIMUM_BYTES:
         raise UsageError(f"standard input has more than {MAXIMUM_BYTES // 1_000_000} MB")
-    return _read[0].decode(errors="replace").removeprefix("\ufeff")
+    return decoded(_read[0], "standard input")

@@ -144,7 +144,10 @@ class BlockOutput:
         """Refuse a reply without a block, and a block that was cut."""
         del parts
         if not self._block.found:
-            raise NotRunnable("there is no fenced code block in the reply")
+            raise NotRunnable(
+                "there is no fenced code block in the reply",
+                hint="Ask for one in the prompt; what the model said instead is above.",
+            )
         if not self._block.closed and finish_reason == CUT:
             raise NotRunnable("the code block was cut", hint=_CUT_HINT)
 

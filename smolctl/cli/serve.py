@@ -28,7 +28,8 @@ from smolctl.cli.options import (
     PlainHttpFlag,
     RetriesFlag,
 )
-from smolctl.errors import StorageError, UsageError
+from smolctl.cli.text_file import read_text_file
+from smolctl.errors import UsageError
 from smolctl.model.reference import parse_registry
 from smolctl.settings import expanded, keep_alive_seconds
 
@@ -154,9 +155,4 @@ def _api_key(given: str | None, file: Path | None) -> str | None:
         return given
     if given is not None:
         raise UsageError("--api-key and --api-key-file contradict each other")
-    try:
-        return expanded(str(file)).read_text(encoding="utf-8").strip()
-    except OSError as error:
-        raise StorageError(f"cannot read {file}: {error.strerror}") from error
-    except UnicodeDecodeError:
-        raise UsageError(f"{file} is not a text file") from None
+    return read_text_file(expanded(str(file))).strip()

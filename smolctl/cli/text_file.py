@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import os
 import stat
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from smolctl.cli.prompt import MAXIMUM_BYTES
+from smolctl.cli.prompt import MAXIMUM_BYTES, decoded
 from smolctl.errors import StorageError, UsageError
 from smolctl.model.units import format_size
 from smolctl.settings import expanded
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 def named_path(text: str) -> Path:
@@ -21,6 +26,23 @@ def named_path(text: str) -> Path:
     return expanded(text)
 
 
+@contextmanager
+def named_file(path: Path | str) -> Iterator[None]:
+    """Say of a file that a person named, and the block opens or reads, why it cannot be.
+
+    Raises `UsageError` for what is not there or no file, else `StorageError`.
+    """
+    try:
+        yield
+    except (FileNotFoundError, NotADirectoryError):
+        raise UsageError(f"no such file: {path}") from None
+    except IsADirectoryError:
+        raise UsageError(f"{path} is a folder, not a file") from None
+    except (OSError, ValueError) as error:  # ValueError: a name with a NUL in it
+        reason = getattr(error, "strerror", None) or error
+        raise StorageError(f"cannot read {path}: {reason}") from error
+
+
 def read_file(path: Path | str, maximum: int = MAXIMUM_BYTES, *, waits: bool = True) -> bytes:
     """Return the file's bytes.
 
@@ -29,19 +51,10 @@ def read_file(path: Path | str, maximum: int = MAXIMUM_BYTES, *, waits: bool = T
     `StorageError` for what cannot be read.
     """
     flags = os.O_RDONLY | os.O_CLOEXEC | (0 if waits else os.O_NONBLOCK)
-    try:
-        handle = os.open(path, flags)
-        with os.fdopen(handle, "rb") as file:
-            if not waits and not stat.S_ISREG(os.fstat(handle).st_mode):
-                raise UsageError(f"{path} is no file")
-            content = file.read(maximum + 1)
-    except (FileNotFoundError, NotADirectoryError):
-        raise UsageError(f"no such file: {path}") from None
-    except IsADirectoryError:
-        raise UsageError(f"{path} is a folder, not a file") from None
-    except (OSError, ValueError) as error:  # ValueError: a name with a NUL in it
-        reason = getattr(error, "strerror", None) or error
-        raise StorageError(f"cannot read {path}: {reason}") from error
+    with named_file(path), os.fdopen(os.open(path, flags), "rb") as file:
+        if not waits and not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise UsageError(f"{path} is no file")
+        content = file.read(maximum + 1)
     if len(content) > maximum:
         raise UsageError(f"{path} is too large: more than {format_size(maximum)}")
     return content
@@ -52,13 +65,4 @@ def read_text_file(path: Path | str, maximum: int = MAXIMUM_BYTES, *, waits: boo
 
     Raises `UsageError` also for what is no text in UTF-8.
     """
-    content = read_file(path, maximum, waits=waits)
-    try:
-        if b"\0" not in content:
-            return content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        pass
-    raise UsageError(
-        f"{path} is no text in UTF-8",
-        hint="`iconv -t UTF-8` converts a text; of a document, the text has to be extracted first.",
-    )
+    return decoded(read_file(path, maximum, waits=waits), str(path))

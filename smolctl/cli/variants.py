@@ -55,6 +55,9 @@ HEADERS = (
     "DIGEST",
     "HERE",
 )
+DISPENSABLE = ("DIGEST", "PARAMETERS", "QUANTIZATION", "CONTEXT", "HERE")
+"""What a narrow terminal does without, the first first: a tag says much of it."""
+
 _ABSENT = "-"
 _DEFAULT_LIMIT = 200
 _MAXIMUM_LIMIT = 10_000
@@ -103,6 +106,8 @@ def command(
     FITS says whether that much memory can be had now. Recommended is, of those that fit with a
     context of 4,096 tokens (or all that the model or --ctx-size has), the one with the most bytes
     of weights: of one model the finest quantization, of several the largest.
+
+    On a terminal that is too narrow, columns are left out; --json has everything.
     """
     network = NetworkFlags(plain_http, ca_file, max_connections, retries)
     invocation = Invocation.of(ctx, offline=offline, network=network)
@@ -121,7 +126,8 @@ def command(
         if as_json:
             output.json([variant_json(row, is_best=row is best) for row in rows])
         else:
-            output.table(HEADERS, [variant_cells(row, is_best=row is best) for row in rows])
+            cells = [variant_cells(row, is_best=row is best) for row in rows]
+            output.table(HEADERS, cells, dispensable=DISPENSABLE)
             _say_problems(output, rows)
             _recommend(output, store, repository, best, usable)
     if variants.more:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from smolctl.engine import reasoning
+from smolctl.engine.control_tokens import without_control_tokens
 from smolctl.engine.conversation import Delta
 from smolctl.engine.generation import GenerationRequest
 from smolctl.engine.reasoning import ReasoningSplitter
@@ -34,11 +35,12 @@ class PreparedChat:
 def prepare(chat: ChatRequest, template: ChatTemplate, vocabulary: Vocabulary) -> PreparedChat:
     """Return `chat` as the model's text in tokens, with a reader for its reply.
 
-    Raises `NotRunnable` when the template cannot render it, and `UsageError` for what makes no
+    The template's control tokens are the only ones: what spells one in a message is text. Raises
+    `NotRunnable` when the template cannot render it, and `UsageError` for what makes no
     sense. It takes a millisecond; a hostile template may take seconds.
     """
     tools = chat.callable_tools
-    text = _prompt(chat, template, vocabulary)
+    text, mark = _prompt(chat, template, vocabulary)
     thinking = text.rstrip().endswith(reasoning.OPENING)
     markers: tuple[str, ...] = (reasoning.OPENING, reasoning.CLOSING)
     calls = None
@@ -50,7 +52,7 @@ def prepare(chat: ChatRequest, template: ChatTemplate, vocabulary: Vocabulary) -
         calls = ToolCallReader(names, parallel=chat.parallel_tool_calls)
     found = (vocabulary.special_token(marker) for marker in markers)
     request = GenerationRequest(
-        tuple(vocabulary.tokenize(text)),
+        tuple(vocabulary.tokenize(text, mark)),
         chat.sampling,
         chat.stop,
         chat.logprobs,
@@ -60,20 +62,23 @@ def prepare(chat: ChatRequest, template: ChatTemplate, vocabulary: Vocabulary) -
     return PreparedChat(request, ReplyReader(calls, thinking=thinking))
 
 
-def _prompt(chat: ChatRequest, template: ChatTemplate, vocabulary: Vocabulary) -> str:
-    """Return the conversation as text, with tools and calls in the form that the model knows."""
-    tools = chat.callable_tools
-    messages: Sequence[Message] = chat.messages
+def _prompt(chat: ChatRequest, template: ChatTemplate, vocabulary: Vocabulary) -> tuple[str, str]:
+    """Return the conversation as text, with tools and calls in the form that the model knows.
+
+    With it comes the mark at which to cut it for tokens, if there is one.
+    """
+    messages, tools, mark = without_control_tokens(chat.messages, chat.callable_tools, vocabulary)
     if any(message.tool_calls or message.role == "tool" for message in messages):
         messages = _with_calls(messages, template)
     if tools and not template.knows_tools:
         messages, tools = with_tools(messages, tools), ()
-    return template.render(
+    text = template.render(
         messages,
         bos_token=vocabulary.bos_token,
         eos_token=vocabulary.eos_token,
         tools=[tool.document() for tool in tools],
     )
+    return text, mark
 
 
 def _with_calls(messages: Sequence[Message], template: ChatTemplate) -> Sequence[Message]:

@@ -88,7 +88,7 @@ class ChatTemplate:
         It may be called in another thread, while the model is being loaded.
         """
         with suppress(NotRunnable):
-            assert self._compiled  # noqa: S101 - it is made by being asked for
+            _ = self._compiled  # it is made by being asked for
 
     @cached_property
     def knows_tools(self) -> bool:

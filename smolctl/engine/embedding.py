@@ -108,6 +108,8 @@ class Embedder:
                 f"input {number} has {len(tokens)} tokens, an embedding is made of at most"
                 f" {self.limit}",
                 hint="Divide it, and ask for the embedding of each part.",
+                prompt_tokens=len(tokens),
+                context_size=self.limit,
             )
         if min(tokens) < 0 or max(tokens) >= self._weights.vocabulary.size:
             raise UsageError(f"input {number} has a token that the model does not have")

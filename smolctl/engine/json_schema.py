@@ -2,10 +2,10 @@
 
 Followed are types, `properties`, `required`, `additionalProperties`, `items`, `prefixItems`,
 `minItems`, `maxItems`, `enum`, `const`, `anyOf`, `oneOf`, `allOf` of objects, `$ref` into the same
-document, `minLength`, `maxLength` and some values of `format`. Other keywords, such as `pattern` or
-`minimum`, narrow the values further than the grammar does: they are the caller's to check. An
-object with `properties` has no others unless `additionalProperties` says so, and has them in the
-schema's order.
+document, `minimum`, `maximum` and the exclusive ones, `pattern`, else some values of `format`,
+else `minLength` and `maxLength`. Other keywords, such as `multipleOf`, narrow the values further
+than the grammar does: they are the caller's to check. An object with `properties` has no others
+unless `additionalProperties` says so, and has them in the schema's order.
 """
 
 from __future__ import annotations
@@ -115,6 +115,8 @@ class _Translation:
             return self._array(schema, place, depth)
         if kind == "string":
             return _string(schema, place)
+        if kind in ("integer", "number") and (_NUMBER_KEYWORDS & schema.keys()):
+            return _number(schema, kind, place)
         if kind in ("object", "array", "integer", "number", "boolean", "null", "value"):
             return str(kind)
         return _refuse(place, f"there is no type {json.dumps(kind)}")
@@ -239,6 +241,8 @@ class _Translation:
 _NOTES = {"title", "description", "default", "examples", "$defs", "definitions", "$schema", "$id"}
 _OBJECT_KEYWORDS = {"properties", "required", "additionalProperties"}
 _ARRAY_KEYWORDS = {"items", "prefixItems", "minItems", "maxItems"}
+_STRING_KEYWORDS = {"minLength", "maxLength", "pattern", "format"}
+_NUMBER_KEYWORDS = {"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"}
 
 
 def _implied_type(schema: dict[str, Any]) -> str:
@@ -247,7 +251,9 @@ def _implied_type(schema: dict[str, Any]) -> str:
         return "object"
     if _ARRAY_KEYWORDS & schema.keys():
         return "array"
-    return "string" if {"minLength", "maxLength", "pattern", "format"} & schema.keys() else "value"
+    if _STRING_KEYWORDS & schema.keys():
+        return "string"
+    return "number" if _NUMBER_KEYWORDS & schema.keys() else "value"
 
 
 def _members(members: list[tuple[str, bool]]) -> list[str]:
@@ -274,12 +280,36 @@ def _list_of(item: str, low: int, high: int | None) -> str:
 
 def _string(schema: dict[str, Any], place: str) -> str:
     low, high = _count(schema, "minLength", 0, place), _count(schema, "maxLength", None, place)
+    if "pattern" in schema:
+        return _pattern(schema, place)
     form = schema.get("format")
     if isinstance(form, str) and form in _FORMATS:
         return f'"\\"" {_FORMATS[form]} "\\""'
     if not low and high is None:
         return "string"
     return f'"\\"" letter{{{low},{"" if high is None else high}}} "\\""'
+
+
+def _pattern(schema: dict[str, Any], place: str) -> str:
+    from smolctl.engine.json_pattern import string_of  # here, and below: few schemas have these
+
+    pattern = schema["pattern"]
+    if not isinstance(pattern, str):
+        _refuse(place, "pattern is a text")
+    try:
+        return f'"\\"" {string_of(pattern)} "\\""'
+    except InvalidGrammar as error:
+        _refuse(place, error.message)
+
+
+def _number(schema: dict[str, Any], kind: str, place: str) -> str:
+    from smolctl.engine.json_range import integers, lower_bound, numbers, upper_bound
+
+    try:
+        bounds = lower_bound(schema), upper_bound(schema)
+        return integers(*bounds) if kind == "integer" else numbers(*bounds)
+    except InvalidGrammar as error:
+        _refuse(place, error.message)
 
 
 def _constant(value: Any) -> str:

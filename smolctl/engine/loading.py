@@ -25,6 +25,18 @@ _FLASH_ATTENTION = {"auto": -1, "off": 0, "on": 1}
 """`enum llama_flash_attn_type`."""
 
 
+def check_gpu(options: EngineOptions) -> None:
+    """Raise `UsageError` for GPU layers without a GPU: llama.cpp would say nothing, and be slow."""
+    if not options.gpu_layers:
+        return
+    log.quiet(debug=False)  # looking for one is logged
+    if not llama_cpp().llama_supports_gpu_offload():
+        raise UsageError(
+            f"--gpu-layers is {options.gpu_layers}, and llama.cpp finds no GPU here",
+            hint="Leave it out: then a GPU is used where there is one.",
+        )
+
+
 def load_weights(
     paths: Sequence[Path],
     options: EngineOptions,
@@ -36,8 +48,9 @@ def load_weights(
 
     `debug` sends llama.cpp's log to stderr. `on_abort` is called with llama.cpp's reason when it
     ends the process, from here on. Raises `NotRunnable`, with llama.cpp's own reason, when it
-    cannot load the file, and `UsageError` for GPU layers without a GPU.
+    cannot load the file, and what `check_gpu` does.
     """
+    check_gpu(options)
     lib = llama_cpp()
     log.quiet(debug=debug)
     log.forget_complaints()
@@ -48,12 +61,6 @@ def load_weights(
     parameters = lib.llama_model_default_params()
     parameters.use_extra_bufts = _may_repack(lib)
     if options.gpu_layers is not None:
-        # llama.cpp would say nothing, and be slow.
-        if options.gpu_layers and not lib.llama_supports_gpu_offload():
-            raise UsageError(
-                f"--gpu-layers is {options.gpu_layers}, and llama.cpp finds no GPU here",
-                hint="Leave it out: then a GPU is used where there is one.",
-            )
         parameters.n_gpu_layers = options.gpu_layers
     with ExitStack() as undo:
         with raised_after() as stopped:

@@ -43,13 +43,15 @@ class Vocabulary:
         """The text of the token that ends a sequence, empty when the model has none."""
         return self._text(self._lib.llama_vocab_eos(self.handle))
 
-    def tokenize(self, text: str) -> list[int]:
+    def tokenize(self, text: str, mark: str = "") -> list[int]:
         """Return the tokens of `text`, a rendered conversation, special tokens recognized.
 
-        The beginning-of-sequence token is added where the model wants it and the template has
-        not put it there (`llama_tokenize`, which would add a second one).
+        Where the text has a `mark`, it is cut: no token has letters from both sides. The
+        beginning-of-sequence token is added where the model wants it and the template has not put
+        it there (`llama_tokenize`, which would add a second one).
         """
-        found = self._tokens(text)
+        pieces = text.split(mark) if mark else [text]
+        found = [token for piece in pieces for token in self._tokens(piece)]
         bos = self._lib.llama_vocab_bos(self.handle)
         if self._lib.llama_vocab_get_add_bos(self.handle) and found[:1] != [bos]:
             found.insert(0, bos)
@@ -82,6 +84,15 @@ class Vocabulary:
         if count < 0:  # cannot happen: no text has more tokens than bytes
             raise NotRunnable("llama.cpp cannot tokenize the prompt")
         return list(tokens[:count])
+
+    def control_tokens_in(self, text: str) -> set[str]:
+        """Return the texts of the control tokens that `tokenize` finds in `text`."""
+        control = self._lib.LLAMA_TOKEN_ATTR_CONTROL
+        return {
+            self._text(token)
+            for token in set(self._tokens(text))
+            if self._lib.llama_vocab_get_attr(self.handle, token) & control
+        }
 
     def ends_generation(self, token: int) -> bool:
         """Whether the model says with `token` that its reply is over (`llama_vocab_is_eog`)."""

@@ -38,6 +38,11 @@ class Summary:
         """What to call it by: its name, or its number."""
         return self.name or str(self.id)
 
+    @property
+    def is_one_shot(self) -> bool:
+        """Whether it is what the log alone keeps of a single prompt: nobody named it or went on."""
+        return self.name is None and self.turns < 2
+
 
 def check_name(name: str) -> str:
     """Return `name`. Raises `UsageError` when no conversation can be called so."""

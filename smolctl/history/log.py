@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -123,7 +124,7 @@ def entries(connection: sqlite3.Connection, wanted: Filter) -> list[Entry]:
         f"SELECT exchange.id, conversation, conversation.name, {columns} FROM exchange"  # noqa: S608
         f" LEFT JOIN conversation ON conversation.id = conversation {where}"
         " ORDER BY exchange.id DESC LIMIT ?",
-        [*values, -1 if wanted.count is None else wanted.count],
+        [*values, -1 if wanted.count is None else min(wanted.count, sys.maxsize)],
     )
     return [_read(row) for row in rows][::-1]
 
@@ -151,7 +152,7 @@ def delete_entry(connection: sqlite3.Connection, number: int) -> Deleted:
 
     Raises `ModelNotFound` when there is none.
     """
-    deleted = _delete(connection, "id = ?", number)
+    deleted = _delete(connection, "id = ?", str(number))  # it may have more digits than SQLite's
     if not deleted.entries:
         raise ModelNotFound(
             f"the log has no entry {number}", hint="`smolctl logs list -n 0` shows all."

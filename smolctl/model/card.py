@@ -1,9 +1,10 @@
 """A model's card: what its artifact says of it, each fact with the place that said it.
 
-The places, in the order in which they are believed: the README in the artifact, the manifest's
-annotations (OCI image specification, "Pre-Defined Annotation Keys"), ModelPack's `descriptor` and
-`capabilities`, the config, the GGUF header (`general.*`), and a description from elsewhere, such as
-Docker Hub's. All of it is text of strangers.
+The places, in the order in which they are believed: the README in the artifact (a table in it, then
+the metadata that it begins with), the manifest's annotations (OCI image specification, "Pre-Defined
+Annotation Keys"), ModelPack's `descriptor` and `capabilities`, the config, the GGUF header
+(`general.*`), and a description from elsewhere, such as Docker Hub's. All of it is text of
+strangers.
 """
 
 from __future__ import annotations
@@ -13,19 +14,21 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from smolctl.model.gguf_header import ArrayFacts, GGUFHeader
+from smolctl.model.readme import Readme
 from smolctl.model.units import format_count
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from smolctl.model.artifact import Artifact
 
 _ANNOTATION = "org.opencontainers.image."
+_HUGGING_FACE = "https://huggingface.co/"
+_ARXIV = "https://arxiv.org/abs/"
+_REPOSITORY = re.compile(r"[\w-][\w.-]{0,95}/[\w-][\w.-]{0,95}", re.ASCII)
+_PAPER = re.compile(r"arxiv:(?P<number>\d{4}\.\d{4,5})", re.ASCII)
+_ADDRESS = re.compile(r"https?://[^\s<>\"]{1,400}")
 _MAXIMUM_LETTERS = 500
-_MAXIMUM_README = 128 * 1024
-_MAXIMUM_HEADING = 200
-_HEADING = re.compile(r"#{1,6}[ \t]+(?P<title>.*?)[ \t#]*")
-_FENCE = re.compile(r" {0,3}(```|~~~)")
 
 _TITLES = {
     "intended_uses": re.compile(r"\b(intended use|use case|uses)", re.IGNORECASE),
@@ -46,7 +49,37 @@ _LABELS = {
     "input_modalities": "Input modalities",
     "output_modalities": "Output modalities",
     "license": "License",
+    "base_model": "Base model",
+    "tags": "Tags",
 }
+
+_OTHER_LABELS = {
+    # Those of Hugging Face's template, and what others say.
+    "provider": ("Developed by", "Model developer"),
+    "languages": ("Language(s) (NLP)", "Language(s)", "Language"),
+    "cutoff_date": ("Knowledge cutoff",),
+    "license": ("License(s)",),
+    "base_model": ("Finetuned from model", "Finetuned from model [optional]"),
+}
+
+_MODALITIES = {
+    "text-generation": ("text", "text"),
+    "text2text-generation": ("text", "text"),
+    "translation": ("text", "text"),
+    "summarization": ("text", "text"),
+    "question-answering": ("text", "text"),
+    "image-text-to-text": ("text, image", "text"),
+    "video-text-to-text": ("text, video", "text"),
+    "audio-text-to-text": ("text, audio", "text"),
+    "visual-question-answering": ("text, image", "text"),
+    "image-to-text": ("image", "text"),
+    "automatic-speech-recognition": ("audio", "text"),
+    "text-to-speech": ("text", "audio"),
+    "feature-extraction": ("text", "embeddings"),
+    "sentence-similarity": ("text", "embeddings"),
+    "text-ranking": ("text", "scores"),
+}
+"""What goes in and what comes out, by `pipeline_tag`. Source: Hugging Face, "Tasks"."""
 
 
 @dataclass(frozen=True)
@@ -80,30 +113,68 @@ def make_card(
     `readmes` are Markdown texts by what they are from, the most believed first, of which one that
     is named `README` comes with the artifact. `license_name` is what its license layer says.
     """
-    said = [*_said(artifact, header)]
-    facts = {}
-    for key, label in _LABELS.items():
-        in_readme = _in_tables(readmes, label) if "README" in readmes else None
-        found = in_readme or next((fact for place, fact in said if place == key), None)
-        if found is None and key == "license" and license_name:
-            found = Fact(_line(license_name), "license layer")
-        found = found or _in_tables(readmes, label)
-        if found is not None:
-            facts[key] = found
-    title = next((fact for place, fact in said if place == "title"), Fact(name, "name"))
-    description = next((fact for place, fact in said if place == "description"), None)
+    read = {source: Readme.read(text) for source, text in readmes.items()}
+    own = {source: readme for source, readme in read.items() if source == "README"}
+    others = {source: readme for source, readme in read.items() if source != "README"}
+    said = [*_in_readmes(own), *_said(artifact, header)]
+    if license_name:
+        said += _text("license", license_name, "license layer")
+    said += _in_readmes(others)
+    facts: dict[str, Fact] = {}
+    for key, fact in said:
+        if key != "link":
+            facts.setdefault(key, fact)
+    title = facts.pop("title", Fact(name, "name"))
+    description = facts.pop("description", None)
+    facts = {key: facts[key] for key in _LABELS if key in facts}
     sections = {}
     for key, heading in _TITLES.items():
-        section = _section(readmes, heading)
+        found = ((source, readme.section(heading)) for source, readme in read.items())
+        section = next((Fact(text, source) for source, text in found if text), None)
         if section is not None:
             sections[key] = section
-    links = {fact.value: fact for place, fact in said if place == "link"}
+    links: dict[str, Fact] = {}
+    for key, fact in said:
+        if key == "link" and _ADDRESS.fullmatch(fact.value):
+            links.setdefault(fact.value, fact)
     return Card(title, description, facts, sections, tuple(links.values()))
 
 
 def labels() -> Mapping[str, str]:
     """Return what to call the facts of a card, in their order."""
     return _LABELS
+
+
+def _in_readmes(readmes: Mapping[str, Readme]) -> Iterator[tuple[str, Fact]]:
+    """Yield what texts for people say, the text before the metadata that it begins with."""
+    for source, readme in readmes.items():
+        yield from _text("title", readme.title, source)
+        if readme.introduction:
+            yield "description", Fact(readme.introduction, source)
+        for key, label in _LABELS.items():
+            yield from _text(key, readme.value(label, *_OTHER_LABELS.get(key, ())), source)
+        yield from _in_metadata(readme.metadata, f"{source} front matter")
+
+
+def _in_metadata(said: Mapping[str, Sequence[str]], source: str) -> Iterator[tuple[str, Fact]]:
+    """Yield what a README's metadata says, in the words of Hugging Face's cards."""
+    license_name = said.get("license_name") or said.get("license")
+    yield from _text("license", license_name, source)
+    yield from _text("languages", said.get("language"), source)
+    yield from _text("base_model", said.get("base_model"), source)
+    yield from _text("tags", said.get("tags"), source)
+    tasks = said.get("pipeline_tag", ())
+    if tasks and tasks[0] in _MODALITIES:
+        takes, gives = _MODALITIES[tasks[0]]
+        yield from _text("input_modalities", takes, source)
+        yield from _text("output_modalities", gives, source)
+    yield from _text("link", said.get("license_link"), source)
+    for repository in said.get("base_model", ()):
+        if _REPOSITORY.fullmatch(repository):
+            yield from _text("link", _HUGGING_FACE + repository, source)
+    for tag in said.get("tags", ()):
+        if (paper := _PAPER.fullmatch(tag)) is not None:
+            yield from _text("link", _ARXIV + paper["number"], source)
 
 
 def _said(artifact: Artifact, header: GGUFHeader | None) -> Iterator[tuple[str, Fact]]:
@@ -155,9 +226,14 @@ def _said(artifact: Artifact, header: GGUFHeader | None) -> Iterator[tuple[str, 
         "general.author": "provider",
         "general.languages": "languages",
         "general.license": "license",
+        "general.base_model.0.name": "base_model",
+        "general.tags": "tags",
         "general.url": "link",
         "general.repo_url": "link",
+        "general.source.url": "link",
+        "general.source.repo_url": "link",
         "general.license.link": "link",
+        "general.base_model.0.repo_url": "link",
     }.items():
         yield from _text(key, header.metadata.get(name), "GGUF")
     yield from _text("architecture", header.architecture, "GGUF")
@@ -187,48 +263,3 @@ def _text(key: str, value: object, source: str) -> Iterator[tuple[str, Fact]]:
 def _line(text: str) -> str:
     line = " ".join(text.split())
     return line if len(line) <= _MAXIMUM_LETTERS else f"{line[:_MAXIMUM_LETTERS]}…"
-
-
-def _in_tables(readmes: Mapping[str, str], label: str) -> Fact | None:
-    """Return what a table of two columns says beside `label`, in the first text that has it."""
-    for source, text in readmes.items():
-        for line in text[:_MAXIMUM_README].splitlines():
-            if "|" not in line:
-                continue
-            cells = [cell.strip().strip("*_` ") for cell in line.strip().strip("|").split("|")]
-            if len(cells) == 2 and cells[0].lower() == label.lower() and cells[1]:
-                return Fact(_line(cells[1]), source)
-    return None
-
-
-def _section(readmes: Mapping[str, str], heading: re.Pattern[str]) -> Fact | None:
-    """Return the first section under a heading like that, without the heading."""
-    for source, text in readmes.items():
-        for title, body in sections_of(text):
-            if heading.search(title) and body.strip():
-                return Fact(body.strip("\n"), source)
-    return None
-
-
-def sections_of(text: str) -> Iterator[tuple[str, str]]:
-    """Yield each heading of a Markdown text with what follows it, up to one as high or higher.
-
-    What is in fenced blocks of code is no heading. A section has the lower ones below it.
-    """
-    headings: list[tuple[int, int, str]] = []
-    lines = text[:_MAXIMUM_README].splitlines()
-    fence = ""
-    for number, line in enumerate(lines):
-        mark = _FENCE.match(line)
-        if mark is not None:
-            fence = "" if fence == mark[1] else fence or mark[1]
-        elif (
-            not fence
-            and len(line) <= _MAXIMUM_HEADING
-            and (found := _HEADING.fullmatch(line)) is not None
-        ):
-            headings.append((number, len(line) - len(line.lstrip("#")), found["title"]))
-    for index, (number, level, title) in enumerate(headings):
-        following = (headings[later] for later in range(index + 1, len(headings)))
-        end = next((later for later, other, _ in following if other <= level), len(lines))
-        yield title, "\n".join(lines[number + 1 : end])

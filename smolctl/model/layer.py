@@ -145,6 +145,24 @@ def role_by_name(path: PurePosixPath, default: Role) -> Role:
         return Role.CHAT_TEMPLATE
     if name.startswith(("license", "licence", "copying")):
         return Role.LICENSE
-    if name.startswith("readme"):
+    if name.startswith("readme") or _is_card(name):
         return Role.DOCUMENT
     return default
+
+
+def readme_rank(path: PurePosixPath | None) -> int | None:
+    """Return how likely a document is what people read of a model, 0 for most; None if it is not.
+
+    A README is, then a model card, then one that has no name.
+    """
+    if path is None:
+        return 2
+    name = path.name.lower()
+    if name in ("readme.md", "readme", "readme.txt"):
+        return 0
+    return 1 if _is_card(name) else None
+
+
+def _is_card(name: str) -> bool:
+    stem, _, ending = name.rpartition(".")
+    return ending in ("md", "markdown") and stem.replace("_", "").replace("-", "").endswith("card")

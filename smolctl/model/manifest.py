@@ -96,6 +96,19 @@ class ImageIndex:
             annotations=document.text_map(value, "annotations", what),
         )
 
+    @property
+    def choices(self) -> tuple[Descriptor, ...]:
+        """What may be a model: each digest once, without indexes and build attestations.
+
+        Those ride along under an unknown platform (BuildKit's "Attestation Storage").
+        """
+        unique = {
+            entry.digest: entry
+            for entry in self.manifests
+            if entry.platform.get("os") != "unknown" and not is_index(entry.media_type)
+        }
+        return tuple(unique.values())
+
     def to_bytes(self) -> bytes:
         """Return the index as it is stored."""
         value: document.JsonObject = {

@@ -147,6 +147,13 @@ def is_tag(text: str) -> bool:
     return _TAG.fullmatch(text) is not None
 
 
+def is_repository(text: str) -> bool:
+    """Whether `text` is a path inside a registry, as the distribution specification writes them."""
+    if len(text) > _MAXIMUM_REPOSITORY_LENGTH:
+        return False
+    return all(_COMPONENT.fullmatch(component) for component in text.split("/"))
+
+
 def is_loopback(registry: str) -> bool:
     """Whether `registry` (`host[:port]`) is on this machine: localhost, 127.0.0.0/8 or [::1]."""
     host = re.sub(r":\d+$", "", registry).strip("[]")
@@ -236,9 +243,8 @@ def _check_repository(repository: str, name: str) -> None:
         raise InvalidReference(
             f"the repository's name is longer than {_MAXIMUM_REPOSITORY_LENGTH} letters"
         )
-    for component in repository.split("/"):
-        if _COMPONENT.fullmatch(component) is None:
-            raise InvalidReference(
-                f"{name!r} is not a model name",
-                hint="Names look like ai/smollm2, ai/smollm2:360M-F16 or registry.example/team/m.",
-            )
+    if not is_repository(repository):
+        raise InvalidReference(
+            f"{name!r} is not a model name",
+            hint="Names look like ai/smollm2, ai/smollm2:360M-F16 or registry.example/team/m.",
+        )

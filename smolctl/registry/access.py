@@ -65,6 +65,10 @@ class RegistryAccess:
             tell=tell,
         )
 
+    def known_client(self, registry: str, tell: Callable[[str], None]) -> RegistryClient:
+        """Return a client of `registry` with what is kept for all of it; `UsageError` offline."""
+        return self.client(registry, lambda: self._find_credentials(registry, None), tell)
+
     def pull(self, store: Store, reference: Reference, progress: Progress) -> Pull:
         """Pull `reference` into `store`, from a mirror or its registry, as `pull` does.
 
@@ -154,7 +158,7 @@ class RegistryAccess:
     def _configuration(self, registry: str) -> Configuration:
         """Return what `config.toml` says, with the flags that are about `registry` on top."""
         if self.offline:
-            raise UsageError(f"--offline keeps smolctl away from {registry}")
+            raise UsageError(f"{self.settings.offline_by} keeps smolctl away from {registry}")
         flags_apply = self.flagged in (None, registry)
         return Configuration.read(self.settings.configuration).overridden(
             registry,
@@ -164,7 +168,7 @@ class RegistryAccess:
             retries=self.retries,
         )
 
-    def _find_credentials(self, registry: str, repository: str) -> Credentials | None:
+    def _find_credentials(self, registry: str, repository: str | None) -> Credentials | None:
         account = self.settings.docker_hub_account
         return find_credentials(
             self.settings.credential_file,

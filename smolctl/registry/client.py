@@ -24,11 +24,12 @@ from smolctl.model import document
 from smolctl.model.descriptor import Descriptor
 from smolctl.model.digest import Digest
 from smolctl.model.manifest import ACCEPTED_TYPES
-from smolctl.model.reference import DOCKER_HUB, Reference, is_loopback, is_tag
+from smolctl.model.reference import DOCKER_HUB, Reference, is_loopback, is_repository, is_tag
 from smolctl.registry.authorization import Authorizer, TokenAnswer
 from smolctl.registry.blob_stream import BlobStream, refused_range
 from smolctl.registry.challenge import Challenge
 from smolctl.registry.failures import network_errors, status_error
+from smolctl.registry.name_list import PAGE, NameList
 from smolctl.registry.retry import RetryPolicy, TransientFailure, retrying
 from smolctl.registry.transport import Transport
 
@@ -56,7 +57,6 @@ _REDIRECTS = (301, 302, 303, 307, 308)
 _EXPIRED = (400, 401, 403, 404, 410)
 """What storage behind a registry says to a signed address whose time is over."""
 
-_MAXIMUM_TAGS = 1000
 _MAXIMUM_TOKEN_ANSWER = 1024 * 1024
 
 
@@ -223,34 +223,41 @@ class RegistryClient(Registry):  # type: ignore[misc]  # oras ships without type
             return None
         return response
 
-    def tags(self, repository: str, limit: int = _MAXIMUM_TAGS) -> list[str]:
+    def tags(self, repository: str, limit: int = PAGE) -> list[str]:
         """Return the repository's tags in the registry's order, the first `limit` of them.
 
         Pages are followed (distribution specification, "Listing Tags") as long as each has tags
         that those before it had not. Raises `ModelNotFound`, `AccessDenied`,
         `RegistryUnavailable`, and `IntegrityError` for what is no list of tags.
         """
-        what = "list of tags"
+        path = self._container(repository).tags_url(N=min(limit, PAGE))
+        names = NameList("tags", f"list of tags of {repository}", is_tag)
+        return names.read(partial(self._page, names, repository), f"{self.prefix}://{path}", limit)
 
-        def ask(url: str) -> tuple[bytes, str | None]:
+    def repositories(self, limit: int) -> list[str]:
+        """Return the registry's repositories in its order, the first `limit` of them.
+
+        Raises as `tags` does; of a registry that does not list them, any of it.
+        """
+        url = f"{self.prefix}://{self.hostname}/v2/_catalog?n={min(limit, PAGE)}"
+        names = NameList("repositories", "list of repositories", is_repository)
+        return names.read(partial(self._page, names, None), url, limit)
+
+    def _page(self, names: NameList, repository: str | None, url: str) -> tuple[bytes, str | None]:
+        """Return a page of `names` and the address of the next one, if this registry has it."""
+
+        def ask() -> tuple[bytes, str | None]:
             with self.do_request(url, stream=True) as response:
-                self._check_is_there(response, repository)
-                self._check(response, f"the {what} of {repository}")
+                if repository is not None:
+                    self._check_is_there(response, repository)
+                self._check(response, f"the {names.what}")
                 link = response.links.get("next", {}).get("url")
                 following = self._redirected(url, link) if link else None
-                return self._read(response, document.MAXIMUM_SIZE, what), following
+                is_ours = following is not None and _origin(following) == self._origin
+                content = self._read(response, document.MAXIMUM_SIZE, names.what)
+                return content, following if is_ours else None
 
-        path = self._container(repository).tags_url(N=min(limit, _MAXIMUM_TAGS))
-        following: str | None = f"{self.prefix}://{path}"
-        found: dict[str, None] = {}
-        while following is not None and _origin(following) == self._origin and len(found) < limit:
-            content, following = self._retrying(partial(ask, following))
-            page = document.texts(document.parse_object(content, what), "tags", what)
-            before = len(found)
-            found |= dict.fromkeys(tag for tag in page if is_tag(tag))
-            if len(found) == before:
-                break
-        return list(found)[:limit]
+        return self._retrying(ask)
 
     def do_request(
         self,

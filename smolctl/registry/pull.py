@@ -76,29 +76,32 @@ def pull(
     progress.expect(sum(blob.size for blob in manifest.blobs))
     fetched = 0
     changed = before is None
-    for _ in range(_COMMIT_ATTEMPTS):
-        missing = store.missing_blobs(manifest)
-        store.blobs.check_space(missing)
-        # By digest: the same bytes may be a layer, too.
-        layers = [blob for blob in missing if blob.digest != manifest.config.digest]
-        changed = changed or bool(missing)
-        if len(layers) < len(missing):
-            Transfer(sources, store.blobs, NoticesAlone(progress), options).fetch([manifest.config])
-        if missing:
-            # It is small and comes first: a broken one is refused before the weights.
-            try:
-                Artifact.of(manifest, store.blobs.read(manifest.config, "config"))
-            except IntegrityError:
-                if store.blobs.has(manifest.config):
-                    raise
-                continue  # it went with another model, which was removed just now
-        if layers:
-            fetched += Transfer(sources, store.blobs, progress, options).fetch(layers)
-        model = store.commit(served.remote.content, reference)
-        if model is not None:
-            moved_from = before if before is not None and before.id != model.id else None
-            changed = changed or moved_from is not None
-            return Pull(model, reference, fetched, changed, moved_from)
+    with store.writing():
+        for _ in range(_COMMIT_ATTEMPTS):
+            missing = store.missing_blobs(manifest)
+            store.blobs.check_space(missing)
+            # By digest: the same bytes may be a layer, too.
+            layers = [blob for blob in missing if blob.digest != manifest.config.digest]
+            changed = changed or bool(missing)
+            if len(layers) < len(missing):
+                Transfer(sources, store.blobs, NoticesAlone(progress), options).fetch(
+                    [manifest.config]
+                )
+            if missing:
+                # It is small and comes first: a broken one is refused before the weights.
+                try:
+                    Artifact.of(manifest, store.blobs.read(manifest.config, "config"))
+                except IntegrityError:
+                    if store.blobs.has(manifest.config):
+                        raise
+                    continue  # it went with another model, which was removed just now
+            if layers:
+                fetched += Transfer(sources, store.blobs, progress, options).fetch(layers)
+            model = store.commit(served.remote.content, reference)
+            if model is not None:
+                moved_from = before if before is not None and before.id != model.id else None
+                changed = changed or moved_from is not None
+                return Pull(model, reference, fetched, changed, moved_from)
     raise StorageError(
         "the model's blobs were removed again and again while it was pulled",
         hint="Another smolctl is removing models from the same cache; pull again after it.",
@@ -170,19 +173,14 @@ def resolve_index(
     """
     if not is_index(remote.descriptor.media_type):
         return remote
-    entries = {
-        entry.digest: entry
-        for entry in ImageIndex.parse(remote.content).manifests
-        # Build attestations ride along in an index under an unknown platform.
-        if entry.platform.get("os") != "unknown" and not is_index(entry.media_type)
-    }
+    entries = ImageIndex.parse(remote.content).choices
     if len(entries) != 1:
-        choices = "; ".join(_choice(entry) for entry in entries.values())
+        choices = "; ".join(map(_choice, entries))
         raise ModelNotFound(
             f"{reference.familiar()} is an index of {len(entries)} models: {choices or 'none'}",
             hint=f"Name one by its digest: {reference.name}@sha256:…" if entries else None,
         )
-    return client.fetch_manifest(reference.pinned(next(iter(entries))))
+    return client.fetch_manifest(reference.pinned(entries[0].digest))
 
 
 def _choice(entry: Descriptor) -> str:

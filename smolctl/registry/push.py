@@ -36,8 +36,6 @@ _TICK_SECONDS = 0.1
 _TOLD_SECONDS = 1.0
 """Waits shorter than this are not worth telling."""
 
-_REPAIR = "Pull or package the model again: a damaged one is not pushed."
-
 
 @dataclass(frozen=True)
 class Push:
@@ -72,7 +70,7 @@ def push(
     content = store.blobs.read(model.manifest, "manifest")
     manifest = Manifest.parse(content)
     size = sum(blob.size for blob in manifest.blobs)
-    _check_here(store, manifest)
+    store.blobs.check(manifest.blobs)  # before anything is sent
     if is_there(client, reference, model.id):
         return Push(reference, model.id, size, 0, 0, changed=False)
     mounts = _elsewhere(store, reference)
@@ -223,16 +221,6 @@ class _Sending:
             with self._lock:
                 self._announcements.notice(f"{failure.message}; trying again in {seconds:.0f} s")
         self._stopping.wait(seconds)
-
-
-def _check_here(store: Store, manifest: Manifest) -> None:
-    """Raise `IntegrityError` when a blob is missing, before anything is sent."""
-    missing = store.missing_blobs(manifest)
-    if missing:
-        raise IntegrityError(
-            f"the cache is damaged: blob {missing[0].digest} is missing or has changed",
-            hint=_REPAIR,
-        )
 
 
 def _elsewhere(store: Store, reference: Reference) -> dict[Digest, list[str]]:

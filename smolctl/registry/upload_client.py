@@ -172,11 +172,6 @@ class UploadClient(RegistryClient):
             self._check_answer(response, what, (201, 204))
             self._check_digest(response, blob.digest)
 
-    def cancel(self, session: Session) -> None:
-        """Have the registry forget the upload; it need not hear of it."""
-        with self._ask("DELETE", session.location):
-            pass
-
     def put_manifest(self, reference: Reference, manifest: Descriptor, content: bytes) -> None:
         """Store the manifest under the name's tag, or under its digest when it has no tag.
 

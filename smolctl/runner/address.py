@@ -64,6 +64,11 @@ class WorkerFolder:
             )
         return WorkerAddress(socket, self.folder / f"{name}.lock", self.logs / f"{name}.log")
 
+    @property
+    def memory_lock(self) -> Path:
+        """What a worker holds from looking for free memory until it has what it needs of it."""
+        return self.folder / "memory"
+
     def sockets(self) -> list[Path]:
         """Return the sockets that are there; behind some may be nobody any more."""
         with storage_errors(self.folder):

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from smolctl.errors import NotRunnable, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
 _MAXIMUM_LINE = 16 * 1024 * 1024
@@ -26,6 +26,9 @@ _MAXIMUM_HEADERS = 100
 _MAXIMUM_BODY = 64 * 1024 * 1024
 _DEFAULT_PORT = 12434
 _CONNECT_SECONDS = 10.0
+SILENCE_SECONDS = 5.0
+"""After so long without a byte, it is worth a question whether the other side still works."""
+
 _SIGNAL_SECONDS = 0.2
 _CHUNK = 64 * 1024
 
@@ -86,10 +89,13 @@ class Endpoint:
         *,
         headers: Mapping[str, str] | None = None,
         timeout: float | None = None,
+        on_silence: Callable[[], object] = lambda: None,
     ) -> Response:
         """Send a request with `body` as JSON, and return the response when its headers are here.
 
-        `timeout` bounds each wait for the other side, in seconds. Raises `ConnectionLost`.
+        `timeout` bounds each wait for the other side, in seconds. `on_silence` is called whenever
+        nothing came for `SILENCE_SECONDS`, also while the response is read; what it raises ends
+        the wait. Raises `ConnectionLost`.
         """
         content = b"" if body is None else json.dumps(body).encode()
         head = f"{self.head(method, target, headers or {})}{len(content)}\r\n\r\n"
@@ -99,7 +105,7 @@ class Endpoint:
             try:
                 connection.settimeout(timeout)
                 connection.sendall(head.encode("latin-1") + content)
-                reader = _Reader(connection, timeout)
+                reader = _Reader(connection, timeout, on_silence)
                 first = reader.line()
                 begun = bool(first)
                 response = _response(connection, reader, first)
@@ -216,8 +222,14 @@ class _Reader:
     It never waits for long at a time: a signal that comes just before a wait would not end it.
     """
 
-    def __init__(self, connection: socket.socket, timeout: float | None) -> None:
+    def __init__(
+        self,
+        connection: socket.socket,
+        timeout: float | None,
+        on_silence: Callable[[], object] = lambda: None,
+    ) -> None:
         self.timeout = timeout
+        self._on_silence = on_silence
         self._connection = connection
         self._buffer = bytearray()
         self._ended = False
@@ -241,10 +253,15 @@ class _Reader:
 
     def _fill(self) -> None:
         left = math.inf if self.timeout is None else self.timeout
+        silence = 0.0
         while not self._is_readable(min(_SIGNAL_SECONDS, left)):
             left -= _SIGNAL_SECONDS
             if left <= 0:
                 raise TimeoutError("it does not answer")
+            silence += _SIGNAL_SECONDS
+            if silence >= SILENCE_SECONDS:
+                self._on_silence()
+                silence = 0.0
         piece = self._connection.recv(_CHUNK)
         self._ended = not piece
         self._buffer += piece

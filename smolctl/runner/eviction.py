@@ -14,9 +14,10 @@ if TYPE_CHECKING:
     from smolctl.engine.options import EngineOptions
     from smolctl.runner.address import WorkerFolder
     from smolctl.runner.runnable import Runnable
+    from smolctl.runner.worker_status import Worker
 
-_COMFORTABLE_TOKENS = 8192
-"""A context that is left open is worth another model's place up to this size."""
+_WORTH_A_PLACE = 8192
+"""Tokens; a context that is left open is worth another model's place up to this size."""
 
 
 def fit_with_room(
@@ -31,7 +32,7 @@ def fit_with_room(
     can make at most. Raises `TooLittleMemory` when the model does not fit then; before anything
     is given up, if that much would not do.
     """
-    enough = min(runnable.full_context or 0, _COMFORTABLE_TOKENS)
+    enough = min(runnable.full_context or 0, _WORTH_A_PLACE)
     asked = False
     while True:
         try:
@@ -48,9 +49,10 @@ def fit_with_room(
             return fitted
 
 
-def idle_memory(folder: WorkerFolder) -> int:
-    """Return the bytes that the idle workers of `folder` have."""
-    return sum(worker.memory for worker in survey(folder)[0] if not worker.busy)
+def idle_memory(folder: WorkerFolder, leaving: Worker | None = None) -> int:
+    """Return the bytes that the idle workers of `folder` have, and the one that is `leaving`."""
+    going = None if leaving is None else leaving.id
+    return sum(each.memory for each in survey(folder)[0] if not each.busy or each.id == going)
 
 
 def evict_one(folder: WorkerFolder, tell: Callable[[str], object]) -> bool:

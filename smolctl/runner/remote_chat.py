@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from smolctl.engine.conversation import Delta, ToolCallDelta
-from smolctl.errors import NotRunnable, RegistryUnavailable
+from smolctl.errors import NotRunnable, PromptTooLong, RegistryUnavailable
 from smolctl.runner.api_errors import api_error, error_code
 from smolctl.runner.chat_document import chat_document
 from smolctl.runner.connection import ConnectionLost
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from smolctl.engine.conversation import ChatRequest
     from smolctl.engine.generation import Timings, Usage
+    from smolctl.errors import SmolctlError
     from smolctl.runner.chat_model import ChatReply
     from smolctl.runner.connection import Endpoint, Response
 
@@ -45,7 +47,8 @@ class RemoteChat:
     """The model called `name` at `endpoint`.
 
     `start` has somebody serve there: it is called when nobody does, or one that does not have
-    what the `headers` expect; None where only others can start it. `log` is a worker's log.
+    what the `headers` expect, or whose context is too small, with the tokens that it is to hold;
+    None where only others can start it. `log` is a worker's log.
     """
 
     def __init__(
@@ -54,7 +57,7 @@ class RemoteChat:
         endpoint: Endpoint,
         headers: Mapping[str, str],
         *,
-        start: Callable[[], Start] | None = None,
+        start: Callable[[int], Start] | None = None,
         log: Path | None = None,
     ) -> None:
         self.name = name
@@ -66,11 +69,14 @@ class RemoteChat:
         self._start = start
         self._log = log
 
-    def load(self) -> None:
-        """Have the model loaded now, where that is ours to do; else the first request does."""
+    def load(self, tokens: int = 0) -> None:
+        """Have the model loaded now, where that is ours to do; else the first request does.
+
+        Where it can have a context for so many `tokens`, it gets one.
+        """
         if self._start is None:
             return
-        start = self._start()
+        start = self._start(tokens)
         self.context_size, self.sequences = start.context_size, start.sequences
         if start.load_seconds is not None:
             self.load_seconds = start.load_seconds
@@ -96,7 +102,13 @@ class RemoteChat:
         for attempt in range(1, _ATTEMPTS + 1):
             last = attempt == _ATTEMPTS or self._start is None
             try:
-                response = self._endpoint.request("POST", CHAT_PATH, body, headers=self._headers)
+                response = self._endpoint.request(
+                    "POST",
+                    CHAT_PATH,
+                    body,
+                    headers=self._headers,
+                    on_silence=partial(check_answers, self._endpoint),
+                )
             except ConnectionLost as error:
                 if self._start is None and not error.begun:
                     raise RegistryUnavailable(
@@ -105,19 +117,44 @@ class RemoteChat:
                     ) from error
                 if error.begun or last:
                     raise
+                self.load()
             else:
                 if response.status == 200:
                     return response
                 with response:
                     document = response.json()
-                if error_code(document) != WORKER_DIFFERS or last:
-                    raise api_error(response.status, document, str(self._endpoint))
-            self.load()
+                refusal = api_error(response.status, document, str(self._endpoint))
+                if last:
+                    raise refusal
+                if error_code(document) == WORKER_DIFFERS:
+                    self.load()
+                elif not self._gets_room(refusal):
+                    raise refusal
         raise AssertionError
+
+    def _gets_room(self, refusal: SmolctlError) -> bool:
+        """Whether the model was loaded anew for a prompt that was too long for its context."""
+        if self._start is None or not isinstance(refusal, PromptTooLong):
+            return False
+        if refusal.prompt_tokens is None or refusal.context_size is None:
+            return False
+        self.load(refusal.prompt_tokens + 1)
+        return (self.context_size or 0) > refusal.context_size
 
     def _ended(self, reason: str | None) -> NotRunnable:
         """Return the error for a stream that broke off."""
         return broken_off(self._endpoint, self._log, reason)
+
+
+def check_answers(endpoint: Endpoint) -> None:
+    """Raise `NotRunnable` where a worker at `endpoint` does not answer: it will not, then.
+
+    One that is busy with a long prompt does. Of a gateway nobody knows.
+    """
+    if endpoint.path is not None:
+        from smolctl.runner.workers import find_worker
+
+        find_worker(endpoint.path)
 
 
 def broken_off(endpoint: Endpoint, log: Path | None, reason: str | None = None) -> NotRunnable:

@@ -17,6 +17,7 @@ from smolctl.errors import NotRunnable, SmolctlError
 from smolctl.runner import handshake
 from smolctl.runner.specification import WorkerSpecification
 from smolctl.runner.worker_log import log, log_beginning, log_crash
+from smolctl.store.storage import locked
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -74,20 +75,24 @@ class _Loading(Thread):
 
 
 def _load(specification: WorkerSpecification) -> LoadedModel:
+    from smolctl.engine.loading import check_gpu
     from smolctl.runner.eviction import evict_one, fit_with_room, idle_memory
     from smolctl.runner.loaded import LoadedModel
     from smolctl.runner.runnable import Runnable
 
     began = time.perf_counter()
     runnable = Runnable.read(specification.source)
+    check_gpu(specification.options)  # before anybody leaves for this model
     folder = specification.folder
-    options = fit_with_room(
-        runnable,
-        specification.options,
-        lambda: evict_one(folder, log),
-        lambda: idle_memory(folder),
-    )
-    loaded = LoadedModel.open(runnable, options, debug=specification.debug, on_abort=_crashed)
+    # Two that load at once would both take the same memory for free.
+    with locked(folder.memory_lock):
+        options = fit_with_room(
+            runnable,
+            specification.options,
+            lambda: evict_one(folder, log),
+            lambda: idle_memory(folder),
+        )
+        loaded = LoadedModel.open(runnable, options, debug=specification.debug, on_abort=_crashed)
     caches = 1 if options.shared_cache else options.sequences
     log(
         f"loaded in {time.perf_counter() - began:.2f} s: {options.sequences} sequences,"

@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING
 from smolctl.errors import IntegrityError, StorageError
 from smolctl.model import document
 from smolctl.model.digest import Digest
-from smolctl.model.units import format_size
 from smolctl.store.journal import boot_id, read_journal
 from smolctl.store.partial import PartialBlob, journal_path
-from smolctl.store.storage import lock_file, storage_errors
+from smolctl.store.storage import check_room, lock_file, storage_errors
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
 
     from smolctl.model.descriptor import Descriptor
 
+_REPAIR = "Pull the model again to repair it."
 _SMALL = 1024 * 1024
 """Bytes up to which a blob that is here is hashed again before it counts as here."""
 
@@ -59,6 +59,15 @@ class Blobs:
             except FileNotFoundError:
                 return False
         return Digest.of(content, descriptor.digest.algorithm) == descriptor.digest
+
+    def check(self, descriptors: Iterable[Descriptor]) -> None:
+        """Raise `IntegrityError` for the first blob of `descriptors` that is not here (`has`)."""
+        for descriptor in descriptors:
+            if not self.has(descriptor):
+                raise IntegrityError(
+                    f"the cache is damaged: blob {descriptor.digest} is missing or has changed",
+                    hint=_REPAIR,
+                )
 
     def read(self, descriptor: Descriptor, what: str) -> bytes:
         """Return a small blob (a manifest, a config, a template), checked against its digest.
@@ -117,15 +126,7 @@ class Blobs:
             path = self.partial_path(descriptor.digest)
             with storage_errors(path):
                 needed += descriptor.size - min(_allocated(path), descriptor.size)
-        with storage_errors(self.root):
-            disk = os.statvfs(self.root)
-        free = disk.f_bavail * disk.f_frsize
-        if needed > free:
-            raise StorageError(
-                f"the disk is too small: {format_size(needed)} are to be fetched, and"
-                f" {self.root} has {format_size(free)} free",
-                hint="Free some space (`smolctl model rm`), or set SMOLCTL_HOME to another disk.",
-            )
+        check_room(self.root, needed, "fetched")
 
     def write(self, descriptor: Descriptor, chunks: Iterable[bytes]) -> bool:
         """Store the blob that `chunks` make up, in order, unless it is here already.
@@ -169,9 +170,6 @@ class Blobs:
             except FileNotFoundError:
                 return 0
         return size
-
-
-_REPAIR = "Pull the model again to repair it."
 
 
 def _allocated(path: Path) -> int:

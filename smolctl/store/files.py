@@ -73,11 +73,7 @@ def gguf_path(store: Store, model: StoredModel, files: ModelFiles) -> Path:
 
 def _files(store: Store, layer: Layer, diff_id: str | None, role: Role) -> Iterator[Path]:
     """Yield the files of `layer` that have `role`: the blob itself, or those in its archive."""
-    if not store.blobs.has(layer.descriptor):
-        raise IntegrityError(
-            f"the cache is damaged: blob {layer.descriptor.digest} is missing or has changed",
-            hint="Pull the model again to repair it.",
-        )
+    store.blobs.check([layer.descriptor])
     if layer.packing is Packing.RAW:
         yield store.blobs.path(layer.descriptor.digest)
         return

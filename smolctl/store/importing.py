@@ -14,11 +14,9 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from smolctl.errors import StorageError
 from smolctl.model.descriptor import Descriptor
 from smolctl.model.digest import Digest
-from smolctl.model.units import format_size
-from smolctl.store.storage import storage_errors, sync_folder
+from smolctl.store.storage import check_room, storage_errors, sync_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -73,18 +71,6 @@ def scratch_folder(blobs: Blobs) -> Path:
     with storage_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
     return folder
-
-
-def check_room(folder: Path, size: int) -> None:
-    """Raise `StorageError` when the disk of `folder` has not `size` bytes free."""
-    disk = os.statvfs(folder)
-    free = disk.f_bavail * disk.f_frsize
-    if size > free:
-        raise StorageError(
-            f"the disk is too small: {format_size(size)} are to be written, and {folder} has"
-            f" {format_size(free)} free",
-            hint="Free some space (`smolctl model rm`), or set SMOLCTL_HOME to another disk.",
-        )
 
 
 def _share(source: BinaryIO, target: BinaryIO) -> bool:

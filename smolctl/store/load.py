@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 import tarfile
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -21,10 +22,10 @@ from smolctl.model.descriptor import Descriptor
 from smolctl.model.digest import Digest
 from smolctl.model.layer import checked_path
 from smolctl.model.manifest import ImageIndex, Manifest, is_index
-from smolctl.store.importing import check_room, scratch_folder
+from smolctl.store.importing import scratch_folder
 from smolctl.store.names import REF_NAME
 from smolctl.store.save import IMAGE_NAME
-from smolctl.store.storage import storage_errors
+from smolctl.store.storage import check_room, storage_errors
 from smolctl.store.unpack import BoundedMember
 
 if TYPE_CHECKING:
@@ -72,21 +73,20 @@ class Loading:
         Raises `IntegrityError` for one that is broken or hostile, `NotRunnable` for what is no
         model, `ModelNotFound` when it does not hold what is wanted, and `StorageError`.
         """
-        self._store.prepare()
-        try:
-            with tarfile.open(fileobj=_Tar(stream), mode="r|", tarinfo=BoundedMember) as archive:  # type: ignore[call-overload]
-                index = self._read_members(archive)
+        with self._writing():
+            try:
+                with tarfile.open(  # type: ignore[call-overload]
+                    fileobj=_Tar(stream), mode="r|", tarinfo=BoundedMember
+                ) as archive:
+                    index = self._read_members(archive)
+            except (tarfile.TarError, EOFError) as error:
+                raise IntegrityError(f"not a tar, or a broken one: {error}") from None
             if index is None:
                 raise IntegrityError("the archive is no OCI image layout: it has no index.json")
             return self._name_models(index, lambda _: None)
-        except (tarfile.TarError, EOFError) as error:
-            raise IntegrityError(f"not a tar, or a broken one: {error}") from None
-        finally:
-            self._drop_unneeded()
 
     def from_folder(self, folder: Path) -> list[StoredModel]:
         """Take in the layout in `folder`; raises as `from_tar` does."""
-        self._store.prepare()
 
         def fetch(blob: Descriptor) -> None:
             path = folder / "blobs" / blob.digest.algorithm / blob.digest.hex
@@ -97,15 +97,23 @@ class Loading:
                     self._keep(blob.digest, path.stat().st_size, file)
 
         path = folder / _INDEX
-        try:
+        with self._writing():
             with storage_errors(path):
                 if not path.is_file():
                     raise ModelNotFound(f"{folder} is no OCI image layout: it has no {_INDEX}")
                 with path.open("rb") as file:
                     content = file.read(document.MAXIMUM_SIZE + 1)
             return self._name_models(ImageIndex.parse(content), fetch)
-        finally:
-            self._drop_unneeded()
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Have blobs without a name yet left alone, and in the end none that no model needs."""
+        self._store.prepare()
+        with self._store.writing():
+            try:
+                yield
+            finally:
+                self._store.drop_unreferenced(self._written)
 
     def _read_members(self, archive: tarfile.TarFile) -> ImageIndex | None:
         """Keep every blob of `archive`; returns its index, if it has one."""
@@ -142,8 +150,7 @@ class Loading:
         blob = Descriptor("application/octet-stream", digest, size)
         blobs = self._store.blobs
         if not blobs.has(blob):
-            with storage_errors(blobs.root):
-                check_room(scratch_folder(blobs), size)
+            check_room(scratch_folder(blobs), size)
             # Noted first: an interrupt between the two must not leave it.
             self._written.append(digest)
             blobs.write(blob, self._pieces(source))
@@ -220,12 +227,7 @@ class Loading:
         """Return the manifest that `entry` leads to, with its blobs here and its config checked."""
         content = self._read(entry, fetch)
         if is_index(entry.media_type):
-            inner = [
-                each
-                for each in ImageIndex.parse(content).manifests
-                # Build attestations ride along under an unknown platform.
-                if each.platform.get("os") != "unknown" and not is_index(each.media_type)
-            ]
+            inner = ImageIndex.parse(content).choices
             if len(inner) != 1:
                 raise IntegrityError(f"an image index in the layout holds {len(inner)} models")
             content = self._read(inner[0], fetch)
@@ -244,9 +246,6 @@ class Loading:
         if not self._store.blobs.has(blob):
             raise IntegrityError(f"the layout lacks blob {blob.digest}")
         return self._store.blobs.read(blob, "document of the layout")
-
-    def _drop_unneeded(self) -> None:
-        self._store.drop_unreferenced(self._written)
 
 
 class _Tar:

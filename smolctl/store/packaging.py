@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from smolctl.errors import IntegrityError, InvalidGGUF, NotRunnable, StorageError, UsageError
+from smolctl.errors import InvalidGGUF, NotRunnable, StorageError, UsageError
 from smolctl.model import document
 from smolctl.model.descriptor import Descriptor
 from smolctl.model.gguf import read_file
@@ -109,15 +109,16 @@ def package(
     `IntegrityError` when the base is damaged.
     """
     store.prepare()
-    for _ in range(_COMMIT_ATTEMPTS):
-        config, parts, form, annotations = _plan(store, recipe, tell)
-        content, manifest = assemble(config, parts, form, annotations)
-        if max(len(content), len(manifest)) > document.MAXIMUM_SIZE:
-            raise UsageError("the model's metadata is larger than any registry takes")
-        store.blobs.write_bytes(Manifest.parse(manifest).config, content)
-        model = store.commit(manifest, reference)
-        if model is not None:
-            return model
+    with store.writing():
+        for _ in range(_COMMIT_ATTEMPTS):
+            config, parts, form, annotations = _plan(store, recipe, tell)
+            content, manifest = assemble(config, parts, form, annotations)
+            if max(len(content), len(manifest)) > document.MAXIMUM_SIZE:
+                raise UsageError("the model's metadata is larger than any registry takes")
+            store.blobs.write_bytes(Manifest.parse(manifest).config, content)
+            model = store.commit(manifest, reference)
+            if model is not None:
+                return model
     raise StorageError("the model's blobs were removed again and again while it was packaged")
 
 
@@ -125,11 +126,8 @@ def _plan(
     store: Store, recipe: Recipe, tell: Tell
 ) -> tuple[ModelConfig, list[Part | Layer], Format, Mapping[str, str]]:
     base = store.artifact(recipe.base) if recipe.base is not None else None
-    if base is not None and (missing := store.missing_blobs(base.manifest)):
-        raise IntegrityError(
-            f"the cache is damaged: blob {missing[0].digest} is missing or has changed",
-            hint="Pull the model again to repair it.",
-        )
+    if base is not None:
+        store.blobs.check(base.manifest.blobs)
     form = recipe.form or (form_of(base.config) if base is not None else Format.docker)
     if recipe.context_size is not None and form is Format.cncf:
         raise UsageError(
@@ -200,7 +198,9 @@ def _small_part(store: Store, role: Role, path: Path) -> Part:
     content = read_small(path)
     blob = Descriptor.of(content, "application/octet-stream")
     store.blobs.write_bytes(blob, content)
-    return Part(role, blob, path.name)
+    # A card is found by its name, in a form that has no media type for it, and by people.
+    is_readme = role is not Role.DOCUMENT or path.name.lower().startswith("readme")
+    return Part(role, blob, path.name if is_readme else "README.md")
 
 
 def read_small(path: Path) -> bytes:

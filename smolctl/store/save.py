@@ -16,6 +16,7 @@ from smolctl.model.descriptor import Descriptor
 from smolctl.model.manifest import ImageIndex, Manifest
 from smolctl.store.index import IndexEntry
 from smolctl.store.storage import storage_errors
+from smolctl.store.store import LAYOUT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
 IMAGE_NAME = "io.containerd.image.name"
 """Annotation of an index entry in which Docker's tools look for the whole name."""
 
-LAYOUT = b'{"imageLayoutVersion":"1.0.0"}'
-
 
 def blobs_of(store: Store, models: Sequence[StoredModel]) -> list[Descriptor]:
     """Return the blobs of `models`, each once: manifests and configs first, then layers.
@@ -39,12 +38,7 @@ def blobs_of(store: Store, models: Sequence[StoredModel]) -> list[Descriptor]:
     layers: dict[str, Descriptor] = {}
     for model in models:
         manifest = Manifest.parse(store.blobs.read(model.manifest, "manifest"))
-        missing = store.missing_blobs(manifest)
-        if missing:
-            raise IntegrityError(
-                f"the cache is damaged: blob {missing[0].digest} is missing or has changed",
-                hint="Pull the model again to repair it.",
-            )
+        store.blobs.check(manifest.blobs)
         for blob in (model.manifest, manifest.config):
             documents.setdefault(str(blob.digest), blob)
         for blob in manifest.layers:

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from smolctl.errors import StorageError
+from smolctl.model.units import format_size
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _FORBIDDEN = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
+_MORE_ROOM = "Free some space (`smolctl model rm`), or set SMOLCTL_HOME to another disk."
 
 
 @contextmanager
@@ -28,7 +30,7 @@ def storage_errors(path: Path) -> Iterator[None]:
         if error.errno in _FULL:
             raise StorageError(
                 f"the disk is full: cannot write {path}",
-                hint="Free some space (`smolctl model rm`), or set SMOLCTL_HOME to another disk.",
+                hint=_MORE_ROOM,
             ) from error
         if error.errno in _FORBIDDEN:
             raise StorageError(
@@ -38,10 +40,26 @@ def storage_errors(path: Path) -> Iterator[None]:
         raise StorageError(f"{path}: {reason}") from error
 
 
+def check_room(folder: Path, size: int, done: str = "written") -> None:
+    """Raise `StorageError` when the disk of `folder` has not `size` bytes free.
+
+    `done` says what is to be done with them.
+    """
+    with storage_errors(folder):
+        disk = os.statvfs(folder)
+    free = disk.f_bavail * disk.f_frsize
+    if size > free:
+        raise StorageError(
+            f"the disk is too small: {format_size(size)} are to be {done}, and {folder} has"
+            f" {format_size(free)} free",
+            hint=_MORE_ROOM,
+        )
+
+
 @contextmanager
-def locked(path: Path) -> Iterator[int]:
+def locked(path: Path, *, shared: bool = False) -> Iterator[int]:
     """Hold the lock of `lock_file` while the block runs; gives its descriptor."""
-    handle = lock_file(path, wait=True)
+    handle = lock_file(path, wait=True, shared=shared)
     assert handle is not None  # noqa: S101 - it waited
     try:
         yield handle
@@ -49,19 +67,21 @@ def locked(path: Path) -> Iterator[int]:
         os.close(handle)
 
 
-def lock_file(path: Path, *, wait: bool) -> int | None:
+def lock_file(path: Path, *, wait: bool, shared: bool = False) -> int | None:
     """Lock the file at `path`, made if missing, and return its descriptor, to be closed.
 
-    Without `wait`, None when somebody else has it. The kernel drops the lock when the process
-    ends, however it ends. The file may be renamed or removed while we wait for it; whoever then
-    gets the lock of a file that is no longer at `path` tries again with the one that is.
+    Without `wait`, None when somebody else has it. Any number may have it `shared` at once. The
+    kernel drops the lock when the process ends, however it ends. The file may be renamed or removed
+    while we wait for it; whoever then gets the lock of a file that is no longer at `path` tries
+    again with the one that is.
     """
+    kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
     with storage_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         while True:
             handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
             try:
-                fcntl.flock(handle, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.flock(handle, kind if wait else kind | fcntl.LOCK_NB)
             except BlockingIOError:
                 os.close(handle)
                 return None

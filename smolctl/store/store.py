@@ -6,6 +6,7 @@
       blobs/sha256/…        manifests, configs, layers; here only after their digest was checked
       partial/…             blobs on their way in
       unpacked/…            the files of layers that are archives; made on demand, never needed
+      writers.lock          held, by any number, while blobs are written that have no name yet
 
 A blob is written before the index names it and removed after, so that a crash leaves at most
 blobs nobody names. Readers take no lock: they see the old index or the new one.
@@ -14,6 +15,7 @@ blobs nobody names. Readers take no lock: they see the old index or the new one.
 from __future__ import annotations
 
 import difflib
+import os
 import shutil
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -27,20 +29,22 @@ from smolctl.model.manifest import MANIFEST_TYPE, Manifest, is_index
 from smolctl.model.reference import DOCKER_HUB, ModelId, Reference
 from smolctl.store.blobs import Blobs
 from smolctl.store.index import Index
-from smolctl.store.storage import locked, replace_file, storage_errors
+from smolctl.store.storage import lock_file, locked, replace_file, storage_errors
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator
     from pathlib import Path
 
     from smolctl.model.digest import Digest
 
 _LAYOUT_FILE = "oci-layout"
-_UNFINISHED = frozenset({"partial", "index.lock", f"{_LAYOUT_FILE}.new"})
+_WRITERS_LOCK = "writers.lock"
+_UNFINISHED = frozenset({"partial", "index.lock", _WRITERS_LOCK, f"{_LAYOUT_FILE}.new"})
 _EVERYWHERE = frozenset({"lost+found", ".DS_Store"})
 """What Linux puts into the root of a disk, and macOS into any folder."""
 
-_LAYOUT = b'{"imageLayoutVersion":"1.0.0"}'
+LAYOUT = b'{"imageLayoutVersion":"1.0.0"}'
+"""What the file `oci-layout` says. OCI image specification, "Image Layout"."""
 
 
 @dataclass(frozen=True)
@@ -138,6 +142,16 @@ class Store:
         manifest = Manifest.parse(self.blobs.read(model.manifest, "manifest"))
         return Artifact.of(manifest, self.blobs.read(manifest.config, "config"))
 
+    def blobs_of(self, manifest: Descriptor) -> tuple[Descriptor, ...]:
+        """Return what `manifest` and the blobs that it names are, each digest once.
+
+        Raises `IntegrityError` when it cannot be read: which blobs it names is unknown then.
+        """
+        if is_index(manifest.media_type):
+            raise IntegrityError("an image index written by another tool is not followed")
+        named = Manifest.parse(self.blobs.read(manifest, "manifest")).blobs
+        return (manifest, *(blob for blob in named if blob.digest != manifest.digest))
+
     def missing_blobs(self, manifest: Manifest) -> list[Descriptor]:
         """Return the config and layers of `manifest` that are not here, each digest once."""
         return [blob for blob in manifest.blobs if not self.blobs.has(blob)]
@@ -200,19 +214,49 @@ class Store:
             freed = self._remove_unreferenced(current, changed)
         return Removal(current.names, current.id, freed)
 
-    def drop_unreferenced(self, digests: Sequence[Digest]) -> None:
-        """Delete those of the blobs `digests` that no model names. Nothing, when it cannot say."""
-        if not digests:
-            return
+    def remove_untagged(self, model: StoredModel) -> Removal | None:
+        """Delete `model`, unless it has a tag, or is gone, by now: None then."""
         with self._changing_index() as index:
-            unneeded = set(digests)
-            try:
-                for entry in index.entries:
-                    unneeded -= self._blobs_of(entry.descriptor)
-            except IntegrityError:
-                return  # a manifest that cannot be read may name any of them
-            for digest in unneeded:
-                self.blobs.remove(digest)
+            current = _model(index, model.id)
+            if current is None or current.tags:
+                return None
+            changed = index.without_manifest(current.id)
+            self._write_index(changed)
+            freed = self._remove_unreferenced(current, changed)
+        return Removal(current.names, current.id, freed)
+
+    def drop_unreferenced(self, digests: Collection[Digest]) -> dict[Digest, int]:
+        """Delete those of the blobs `digests` that no model names, and what was unpacked of them.
+
+        Returns the bytes of each blob that went. Nothing goes when a manifest cannot be read.
+        """
+        if not digests:
+            return {}
+        with self._changing_index() as index:
+            return self._drop(set(digests), index)
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Have blobs that no model names yet left alone while the block runs.
+
+        Whoever writes blobs, and names their model in the end, does so in it. Any number may at
+        once. The layout must be there (`prepare`).
+        """
+        with locked(self.root / _WRITERS_LOCK, shared=True):
+            yield
+
+    @contextmanager
+    def nobody_writing(self) -> Iterator[bool]:
+        """Keep those that want to be `writing` waiting while the block runs.
+
+        Gives False, and keeps nobody, when somebody is.
+        """
+        handle = lock_file(self.root / _WRITERS_LOCK, wait=False)
+        try:
+            yield handle is not None
+        finally:
+            if handle is not None:
+                os.close(handle)
 
     def prepare(self) -> None:
         """Make the layout's folders and files if they are not there.
@@ -233,9 +277,14 @@ class Store:
                     hint="Set SMOLCTL_HOME to an empty folder, or one that does not exist yet.",
                 )
         with locked(self._lock_path):
-            replace_file(layout, _LAYOUT)
+            replace_file(layout, LAYOUT)
         with storage_errors(self.root):
             (self.root / "blobs" / "sha256").mkdir(parents=True, exist_ok=True)
+
+    @property
+    def is_made(self) -> bool:
+        """Whether there is a cache: what lies in a folder that is none is somebody else's."""
+        return (self.root / _LAYOUT_FILE).exists()
 
     @property
     def _index(self) -> Index:
@@ -265,21 +314,22 @@ class Store:
             candidates = self._blobs_of(model.manifest)
         except IntegrityError:  # its manifest is damaged: what it named is unknown, and stays
             candidates = {model.manifest.digest}
+        return sum(self._drop(candidates, index).values())
+
+    def _drop(self, candidates: set[Digest], index: Index) -> dict[Digest, int]:
+        """Delete those of `candidates` that nothing in `index` names; returns the bytes of each."""
         try:
             for entry in index.entries:
                 candidates -= self._blobs_of(entry.descriptor)
         except IntegrityError:
             # A manifest that cannot be read may name any of them: rather keep than destroy.
-            return 0
+            return {}
         for digest in candidates:
             shutil.rmtree(self.blobs.unpacked_path(digest), ignore_errors=True)
-        return sum(self.blobs.remove(digest) for digest in candidates)
+        return {digest: self.blobs.remove(digest) for digest in candidates}
 
     def _blobs_of(self, manifest: Descriptor) -> set[Digest]:
-        if is_index(manifest.media_type):
-            raise IntegrityError("an image index written by another tool is not followed")
-        parsed = Manifest.parse(self.blobs.read(manifest, "manifest"))
-        return {manifest.digest, *(blob.digest for blob in parsed.blobs)}
+        return {blob.digest for blob in self.blobs_of(manifest)}
 
     def _suggestion(self, name: str) -> str:
         known = [self.familiar(reference) for model in self.models() for reference in model.names]

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from smolctl.cli import boundary
+from smolctl.cli import boundary, complete
+from smolctl.cli.output import Output
 from smolctl.engine.conversation import Message
 from smolctl.engine.generation import Timings, Usage
 from smolctl.history import conversations, log
@@ -22,6 +23,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     Run = Callable[..., tuple[str, str]]
+
+
+class Terminal(io.StringIO):
+    """Lines that a person types."""
+
+    def isatty(self) -> bool:
+        return True
+
 
 RED = "\x1b[31m"
 
@@ -199,7 +208,7 @@ def test_nothing_is_deleted_without_a_yes(run: Run) -> None:
 def test_what_was_named_is_deleted(run: Run, line: str, left: list[int], labels: list[str]) -> None:
     run(line)
     assert ids(run, "-n 0") == left
-    assert run("model sessions ls -q")[0].split() == labels
+    assert run("model sessions ls -q --all")[0].split() == labels
 
 
 @pytest.mark.usefixtures("filled")
@@ -220,10 +229,6 @@ def test_one_that_is_not_there_keeps_no_other_from_being_deleted(run: Run) -> No
 
 @pytest.mark.usefixtures("filled")
 def test_a_person_is_asked(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    class Terminal(io.StringIO):
-        def isatty(self) -> bool:
-            return True
-
     monkeypatch.setattr("sys.stdin", Terminal("no\ny\n"))
     out, err = run("logs rm")
     assert out == ""
@@ -233,17 +238,64 @@ def test_a_person_is_asked(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("filled")
+@pytest.mark.parametrize(
+    ("line", "question"),
+    [
+        ("logs rm 4", "Delete entry 4 of the log for good? [y/N] "),
+        ("logs rm 4 2", "Delete entries 4, 2 of the log for good? [y/N] "),
+        ("model sessions rm trip", "Delete what was said in trip for good? [y/N] "),
+    ],
+)
+def test_a_person_is_asked_of_what_was_named_as_well(
+    run: Run, monkeypatch: pytest.MonkeyPatch, line: str, question: str
+) -> None:
+    monkeypatch.setattr("sys.stdin", Terminal("n\ny\n"))
+    assert run(line) == ("", f"{question}Nothing was deleted.\n")
+    assert "Deleted: " in run(line)[0]
+
+
+@pytest.mark.usefixtures("filled")
+def test_numbers_may_have_any_number_of_digits(run: Run) -> None:
+    run(f"logs rm {10**30}", expect=3)
+    assert len(json.loads(run(f"logs list --json -n {10**30}")[0])) == 5
+
+
+@pytest.mark.usefixtures("filled")
 def test_the_sessions_are_listed(run: Run) -> None:
-    headers, first, second = run("model sessions list")[0].splitlines()
+    headers, first, second = run("model sessions list --all")[0].splitlines()
     assert headers.split("  ")[0] == "NAME"
     assert first.split() == ["2", "ai/a:latest", "1", "just", "now", "hi"]
     assert second.split()[0] == "trip"
-    assert run("model sessions ls -q")[0] == "2\ntrip\n"
-    listed = json.loads(run("model sessions ls --json")[0])
+    assert run("model sessions ls -q -a")[0] == "2\ntrip\n"
+    listed = json.loads(run("model sessions ls --json --all")[0])
     assert [(each["id"], each["name"], each["turns"]) for each in listed] == [
         (2, None, 1),
         (1, "trip", 1),
     ]
+
+
+def test_a_prompt_that_the_log_alone_keeps_hides_no_session(
+    run: Run, filled: HistoryFiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = (Message("user", "hi"), Message("assistant", "yo"))
+    with writing(filled) as connection:
+        conversations.write(connection, None, name=None, model="m", messages=said * 2)
+    for flag, names in (("", {"3", "trip"}), ("--all", {"2", "3", "trip"})):
+        assert set(run(f"model sessions ls -q {flag}")[0].split()) == names
+        assert len(json.loads(run(f"model sessions ls --json {flag}")[0])) == len(names)
+        assert {name for name, _ in complete.names_of("sessions", "")} == {"3", "trip"}
+    monkeypatch.setattr(Output, "stdout_is_terminal", True)
+    assert run("model sessions ls")[1] == "1 of a single prompt more; --all lists them.\n"
+
+
+@pytest.mark.usefixtures("files")
+def test_an_empty_log_says_how_to_turn_it_on(run: Run) -> None:
+    out, err = run("logs")
+    assert out == ""
+    assert err == "Nothing, and the log is off: `smolctl logs on` keeps prompts and replies.\n"
+    run("logs on")
+    assert "logs status" in run("logs")[1]
+    assert run("logs --json") == ("[]\n", "")
 
 
 @pytest.mark.usefixtures("filled")

@@ -405,6 +405,38 @@ class TestLongTexts:
         assert err.endswith("\r\x1b[K")
 
 
+class TestAConversationThatOutgrowsTheContext:
+    TURNS = tuple(
+        Message(role, f"{role}{number} " + "word " * 9)
+        for number in range(5)
+        for role in ("user", "assistant")
+    )
+
+    @pytest.mark.parametrize("tells", [True, False])
+    def test_loses_its_oldest_turns_and_is_kept_whole(
+        self, capsys: pytest.CaptureFixture[str], tells: bool
+    ) -> None:
+        model = CountingModel(80, lambda _: "So it is.", tells=tells)
+        record = Kept(*self.TURNS)
+
+        ask(model, record=record, system="Be brief.")
+
+        (prompt,) = model.prompts
+        assert prompt.startswith("Be brief.\nuser")
+        assert "user0" not in prompt
+        assert prompt.endswith("Well?")
+        out, err = capsys.readouterr()
+        assert out == "So it is.\n"
+        assert err.startswith("The conversation has outgrown the context")
+        assert len(err.splitlines()) == 1
+        answered = (Message("user", "Well?"), Message("assistant", "So it is."))
+        assert record.messages == (Message("system", "Be brief."), *self.TURNS, *answered)
+
+    def test_is_no_excuse_for_a_question_that_is_too_long(self) -> None:
+        with pytest.raises(PromptTooLong):
+            ask(CountingModel(80, str), asked=Asked("word " * 90), record=Kept(*self.TURNS))
+
+
 FORMS = {
     "--schema": {"schema": "a"},
     "--schema-multi": {"schema_multi": "a"},

@@ -11,13 +11,18 @@ import struct
 import sys
 import termios
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smolctl.cli.output import Output, printable, printable_line
+from smolctl.cli.narrow_table import fitted
+from smolctl.cli.output import Output, printable, printable_line, width_of
 from smolctl.errors import StorageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 BIDI = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 CONTROLS = [*map(chr, range(0x20)), *map(chr, range(0x7F, 0xA0)), *BIDI, "\ud800", "\udfff"]
@@ -193,19 +198,28 @@ def test_a_note_for_an_interruption_can_be_taken_back(capsys: pytest.CaptureFixt
     assert capsys.readouterr().err == "\nGo on with this.\n"
 
 
-def told(monkeypatch: pytest.MonkeyPatch, columns: int, text: str) -> list[str]:
-    """What a person with so wide a terminal sees of a notice."""
+def drawn(
+    monkeypatch: pytest.MonkeyPatch, stream: str, columns: int, say: Callable[[Output], None]
+) -> list[str]:
+    """What a person with so wide a terminal behind `stream` sees."""
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     monkeypatch.setenv("TERM", "xterm")
     try:
-        with open(theirs, "w") as stderr:  # noqa: PTH123
-            monkeypatch.setattr(sys, "stderr", stderr)
-            Output().notice(text)
-            drawn = os.read(ours, 10_000)
+        with open(theirs, "w", encoding="utf-8") as terminal:  # noqa: PTH123
+            with monkeypatch.context() as patched:
+                patched.setattr(sys, stream, terminal)
+                say(Output())
+                terminal.flush()
+            content = os.read(ours, 10_000)
     finally:
         os.close(ours)
-    return drawn.decode().splitlines()
+    return content.decode().splitlines()
+
+
+def told(monkeypatch: pytest.MonkeyPatch, columns: int, text: str) -> list[str]:
+    """What a person with so wide a terminal sees of a notice."""
+    return drawn(monkeypatch, "stderr", columns, lambda output: output.notice(text))
 
 
 @pytest.mark.parametrize(
@@ -223,3 +237,53 @@ def test_a_notice_breaks_between_words_on_a_terminal(
 ) -> None:
     assert told(monkeypatch, 22, text) == lines
     assert told(monkeypatch, 0, text) == [text]
+
+
+MODELS = (
+    ("MODEL NAME", "KIND", "MODEL ID", "SIZE"),
+    [("ai/smollm2:latest", "llama", "79d8f748c36f", "1 MB"), ("ai/東京:v1", "x", "0", "2 MB")],
+)
+
+
+@pytest.mark.parametrize(
+    ("columns", "lines"),
+    [
+        (
+            0,
+            [
+                "MODEL NAME          KIND    MODEL ID       SIZE",
+                "ai/smollm2:latest   llama   79d8f748c36f   1 MB",
+                "ai/東京:v1          x       0              2 MB",
+            ],
+        ),
+        (47, ["MODEL NAME          KIND    MODEL ID       SIZE"]),
+        (46, ["MODEL NAME          MODEL ID       SIZE"]),
+        (38, ["MODEL NAME          SIZE", "ai/smollm2:latest   1 MB", "ai/東京:v1          2 MB"]),
+        (
+            23,
+            ["MODEL NAME         SIZE", "ai/smoll…:latest   1 MB", "ai/東京:v1         2 MB"],
+        ),
+        (20, ["MODEL NAME      SIZE", "ai/smo…latest   1 MB", "ai/東京:v1      2 MB"]),
+    ],
+)
+def test_a_table_is_as_wide_as_a_terminal_at_most(
+    monkeypatch: pytest.MonkeyPatch, columns: int, lines: list[str]
+) -> None:
+    def say(output: Output) -> None:
+        output.table(*MODELS, dispensable=("KIND", "MODEL ID"))
+
+    seen = drawn(monkeypatch, "stdout", columns, say)
+    assert seen[: len(lines)] == lines
+
+
+@given(
+    st.lists(st.tuples(*[st.text(max_size=40)] * 3), min_size=1, max_size=4), st.integers(1, 150)
+)
+def test_a_fitted_table_fits_or_has_little_left(rows: list[tuple[str, ...]], columns: int) -> None:
+    table = [("a", "b", "c"), *rows]
+    made = fitted(table, ("c", "nothing", "b"), columns)
+
+    assert len({len(row) for row in made}) == 1
+    widths = [max(map(width_of, column)) for column in zip(*made, strict=True)]
+    assert sum(widths) + 3 * (len(widths) - 1) <= columns or widths == [max(widths)]
+    assert made[0] == list("abc"[: len(made[0])])

@@ -109,10 +109,15 @@ def test_dev_null_is_a_mistake_without_words(connect: Connect) -> None:
         read_prompt([], Output())
 
 
-def test_bytes_that_are_no_utf_8_are_replaced(connect: Connect) -> None:
-    connect(pipe(b"caf\xe9 \xe6\x9d\xb1"))
+@pytest.mark.parametrize("content", [b"caf\xe9 \xe6\x9d\xb1", b"%PDF-1.7\0"])
+def test_bytes_that_are_no_text_are_refused_as_those_of_a_file_are(
+    connect: Connect, content: bytes
+) -> None:
+    connect(pipe(content))
 
-    assert read_prompt([], Output()) == "caf\ufffd 東"
+    for _ in range(2):  # the usual way asks again for what the short way has read
+        with pytest.raises(UsageError, match="standard input is no text in UTF-8"):
+            read_prompt([], Output())
 
 
 def test_a_byte_order_mark_is_no_part_of_the_text(connect: Connect) -> None:

@@ -13,7 +13,10 @@ from tests.support.faulty_registry import FaultyRegistry, descriptor, digest, pa
 if TYPE_CHECKING:
     from tests.support.processes import Smolctl
 
-README = b"# Small\n\n## Intended uses\n\nTests, \x1b[31mall\x1b[0m of them.\n"
+README = (
+    b"---\nlicense: mit\n---\n# Small\n\nIt is \x1b[2Jsmall.\n\n"
+    b"## Intended uses\n\nTests, \x1b[31mall\x1b[0m of them.\n"
+)
 
 
 @pytest.fixture
@@ -31,13 +34,17 @@ def name(registry: FaultyRegistry) -> str:
 
 def test_a_card_is_markdown_or_json(smolctl: Smolctl, name: str) -> None:
     text = smolctl("model", "card", name, expect=0).stdout
-    assert text.startswith("# Tiny\n\n## Characteristics\n\n| Attribute | Value |\n| --- | --- |\n")
+    assert text.startswith(
+        "# Small\n\nIt is [2Jsmall.\n\n## Characteristics\n\n| Attribute | Value |\n"
+    )
     assert "| v1 | 2.1K | F16 | 1024 |" in text
     assert "## Intended uses\n\nTests, [31mall[0m of them.\n" in text
     assert f"smolctl model run {name}" in text
 
     value = json.loads(smolctl("model", "card", name, "--json", expect=0).stdout)
-    assert value["facts"]["license"] == {"value": "apache-2.0", "source": "GGUF"}
+    assert value["facts"]["license"] == {"value": "mit", "source": "README front matter"}
+    assert value["facts"]["architecture"]["source"] == "config"
+    assert value["title"] == {"value": "Small", "source": "README"}
     assert value["sections"]["intended_uses"]["source"] == "README"
     assert value["variants"][0]["recommended"] is True
 
@@ -46,7 +53,7 @@ def test_on_a_terminal_it_is_drawn(smolctl: Smolctl, name: str) -> None:
     code, drawn = smolctl.on_a_terminal("model", "card", name)
     assert code == 0
     assert b"## " not in drawn
-    assert b"apache-2.0" in drawn
+    assert b"mit" in drawn
     assert b"\x1b[31mall" not in drawn
 
 

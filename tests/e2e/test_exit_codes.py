@@ -124,7 +124,7 @@ class TestNoSuchModel:
     def test_offline_by_the_environment(self, smolctl: Smolctl, name: str) -> None:
         smolctl.environment["SMOLCTL_OFFLINE"] = "1"
 
-        assert_fails(smolctl("model", "pull", name), 3, "--offline")
+        assert_fails(smolctl("model", "pull", name), 3, "SMOLCTL_OFFLINE")
 
     def test_but_an_index_of_several(self, smolctl: Smolctl, registry: FaultyRegistry) -> None:
         registry.publish("team/model", "v1", image_index())
@@ -400,11 +400,25 @@ class TestStreams:
         process = smolctl.start("model", "pull", name, prepare=close_all)
         process.communicate(timeout=60)
 
-        assert process.returncode == 0
+        assert process.returncode == 8  # that it is here could not be said
         listed = json.loads(smolctl("model", "ls", "--json", expect=0).stdout)
         assert listed[0]["id"] == pack().id
         for path in (smolctl.home / "blobs" / "sha256").iterdir():
             assert b"fetching" not in path.read_bytes()
+
+    @pytest.mark.parametrize("line", ["model ls", "model ls --json", "--version", "logs --help"])
+    def test_an_answer_to_a_closed_stdout_fails(self, smolctl: Smolctl, line: str) -> None:
+        process = smolctl.start(*line.split(), stdout=None, prepare=lambda: os.close(1))
+        _, stderr = process.communicate(timeout=60)
+
+        assert process.returncode == 8
+        assert stderr == b"smolctl: cannot write the answer: Bad file descriptor\n"
+
+    def test_nothing_to_print_needs_no_stdout(self, smolctl: Smolctl) -> None:
+        process = smolctl.start("logs", "on", stdout=None, prepare=lambda: os.close(1))
+        process.communicate(timeout=60)
+
+        assert process.returncode == 0
 
     def test_a_letter_that_the_encoding_lacks_is_replaced(
         self, smolctl: Smolctl, registry: FaultyRegistry

@@ -272,14 +272,19 @@ class TestOptions:
         smolctl("model", "run", "-d", "--ctx-size", "512", gguf, expect=0)
         first = worker(smolctl)
         assert (first.context_size, first.sequences) == (512, 4)
-        # What is not named is taken as it is.
+        # What is not named is taken as it is,
         assert smolctl("model", "run", gguf, *FRANCE, expect=0).stderr == ""
         assert worker(smolctl).pid == first.pid
+        # unless the prompt needs the context that it would have had.
+        done = smolctl("model", "run", gguf, "a " * 900, "-n", "1", expect=0)
+        assert "--ctx-size 512" in done.stderr
+        first = worker(smolctl)
+        assert (first.context_size, first.sequences) == (2048, 4)
         done = smolctl(
             "model", "run", "--ctx-size", "768", "--parallel", "2", gguf, *FRANCE, expect=0
         )
         assert done.stdout == PARIS
-        assert "--ctx-size 512, --parallel 4" in done.stderr
+        assert "--ctx-size 2048, --parallel 4" in done.stderr
         second = worker(smolctl)
         assert (second.context_size, second.sequences) == (768, 2)
         # Sequences that a person asks for have a cache each; others share one.

@@ -24,8 +24,12 @@ class Letters:
 
     bos_token = eos_token = ""
 
-    def tokenize(self, text):
+    def tokenize(self, text, _mark):
         return [ord(letter) for letter in text]
+
+    def control_tokens_in(self, text):
+        del text
+        return set()
 
     def special_token(self, text):
         del text

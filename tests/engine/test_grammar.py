@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from contextlib import suppress
 
 import pytest
@@ -123,6 +124,9 @@ SCHEMAS = {
     "required only": {"type": "object", "required": ["x"], "properties": {"x": {"type": "null"}}},
     "no members": {"type": "object", "properties": {}, "additionalProperties": False},
     "map": {"type": "object", "additionalProperties": {"type": "null"}},
+    "share": {"type": ["number", "null"], "minimum": 0, "maximum": 1},
+    "dice": {"type": "integer", "exclusiveMinimum": -7, "maximum": 12},
+    "code": {"type": "string", "pattern": r'^[A-Z]{2}-\d{2,3}("|\\)$'},
 }  # fmt: skip
 
 
@@ -165,6 +169,12 @@ def _check(value, schema):
         assert value == {"x": None}
     elif schema is SCHEMAS["map"]:
         assert set(value.values()) <= {None}
+    elif schema is SCHEMAS["share"]:
+        assert value is None or 0 <= value <= 1
+    elif schema is SCHEMAS["dice"]:
+        assert -7 < value <= 12
+    elif schema is SCHEMAS["code"]:
+        assert re.fullmatch(schema["pattern"], value)
 
 
 def test_a_json_object_parses(eight):
@@ -210,6 +220,10 @@ HOSTILE = {
     "many optional": ({"properties": {f"p{n}": {} for n in range(1500)}}, "letters"),
     "negative": ({"type": "string", "minLength": -1}, "minLength is a number"),
     "no number": ({"const": float("nan")}, "JSON"),
+    "odd bound": ({"minimum": "1"}, "#: minimum is a number"),
+    "empty range": ({"type": "integer", "minimum": 2, "maximum": 1}, "#: there is no number"),
+    "odd pattern": ({"pattern": 5}, "#: pattern is a text"),
+    "looking around": ({"properties": {"a": {"pattern": "(?=a)"}}}, "a: the pattern cannot be"),
     "never": ({"properties": {"a": False}}, "properties/a: an object is expected"),
 }
 

@@ -37,8 +37,12 @@ class Letters:
     bos_token = "<s>"
     eos_token = "</s>"
 
-    def tokenize(self, text):
+    def tokenize(self, text, _mark):
         return [ord(letter) for letter in text]
+
+    def control_tokens_in(self, text):
+        del text
+        return set()
 
     def special_token(self, text):
         return {"[TOOL_CALLS]": 7, "<think>": 8}.get(text)

@@ -5,11 +5,9 @@ from __future__ import annotations
 import time
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from smolctl.model.artifact import Artifact
-from smolctl.model.card import Card, Fact, make_card, sections_of
+from smolctl.model.card import Card, Fact, make_card
 from smolctl.model.config import ConfigSchema, ModelConfig
 from smolctl.model.descriptor import Descriptor
 from smolctl.model.manifest import Manifest
@@ -65,10 +63,44 @@ def test_the_readme_is_believed_before_all_else() -> None:
     assert hub["license"] == Fact("apache-2.0", "GGUF")
 
 
+def test_the_readme_has_title_introduction_and_metadata() -> None:
+    metadata = (
+        "---\nlicense: other\nlicense_name: tiny-1.0\nlicense_link: https://example.com/terms\n"
+        "language: [en, fr]\nbase_model: team/base\npipeline_tag: image-text-to-text\n"
+        "tags:\n- small\n- arxiv:2502.02737\nlibrary_name: x\n---\n"
+    )
+    made = card({"README": f"{metadata}{README}".replace("# Tiny\n", "# Tiny **One**\n\nIt is.\n")})
+
+    assert made.title == Fact("Tiny One", "README")
+    assert made.description == Fact("It is.", "README")
+    assert {key: fact.value for key, fact in made.facts.items() if "front" in fact.source} == {
+        "languages": "en, fr",
+        "input_modalities": "text, image",
+        "output_modalities": "text",
+        "license": "tiny-1.0",
+        "base_model": "team/base",
+        "tags": "small, arxiv:2502.02737",
+    }
+    assert {link.value for link in made.links} == {
+        "https://example.com/terms",
+        "https://huggingface.co/team/base",
+        "https://arxiv.org/abs/2502.02737",
+    }
+    assert made.facts["provider"] == Fact("The README's", "README")  # a table is for people
+
+
+def test_what_is_no_address_is_no_link() -> None:
+    metadata = "---\nlicense_link: LICENSE\nbase_model: ../../x\ntags: [arxiv:no]\n---\n"
+    annotations = {"org.opencontainers.image.url": "javascript:alert(1)"}
+    assert card({"README": metadata}, annotations=annotations).links == ()
+
+
 def test_what_the_hub_says_comes_last() -> None:
     said = "| License | other |\n|---|---|\n| Architecture | other |"
     facts = card({"Docker Hub": said}).facts
     assert (facts["license"].source, facts["architecture"].source) == ("GGUF", "GGUF")
+    assert card({"Docker Hub": "# Hub\n\nHello."}).title.source == "GGUF"
+    assert card({"Docker Hub": "# Hub\n\nHello."}).description == Fact("Hello.", "Docker Hub")
 
 
 def test_capabilities_are_facts() -> None:
@@ -107,14 +139,6 @@ def test_sections_are_found_by_their_headings() -> None:
     "text", ["# a\n" * 99_999, "# " + "#" * 999_999, "|" * 999_999, "###### b\n# a\n" * 9999]
 )
 def test_hostile_texts_take_no_time(text: str) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     card({"README": text})
-    assert time.perf_counter() - began < 2
-
-
-@given(st.text("#`~| \nausebnchmrk*-"))
-def test_any_text_has_sections_or_none(text: str) -> None:
-    for title, body in sections_of(text):
-        assert title in text
-        assert all(line in text for line in body.splitlines())
-    card({"README": text})
+    assert time.process_time() - began < 1

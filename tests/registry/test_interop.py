@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 from contextlib import closing
 from typing import TYPE_CHECKING
 
@@ -15,7 +14,7 @@ from smolctl.model.reference import Reference
 from smolctl.registry.credentials import Credentials
 from smolctl.registry.login import keep
 from smolctl.registry.push import push
-from smolctl.registry.server import serving
+from smolctl.registry.sharing.server import serving
 from smolctl.registry.transfer_options import TransferOptions
 from smolctl.registry.upload_client import UploadClient
 from smolctl.store.store import Store
@@ -23,6 +22,7 @@ from tests.support.docker_registry import docker_registry, require
 from tests.support.faulty_registry import GGUF, FaultyRegistry, Packed, pack
 from tests.support.processes import Smolctl
 from tests.support.pulling import weights
+from tests.support.skopeo import skopeo
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,14 +32,6 @@ pytestmark = pytest.mark.interop
 
 MODEL = pack(annotations={"org.opencontainers.image.title": "a small model"})
 ME, SECRET = "me", "s3cret:with:colons"
-
-
-def skopeo(*arguments: str) -> str:
-    done = subprocess.run(
-        ["skopeo", *arguments], capture_output=True, stdin=subprocess.DEVNULL, timeout=60
-    )
-    assert done.returncode == 0, done.stderr.decode()
-    return done.stdout.decode()
 
 
 def copy_into(host: str, name: str, *credentials: str, source: str) -> None:
@@ -107,6 +99,11 @@ class TestDockersRegistry:
 
         assert smolctl("model", "pull", "-q", name, expect=0).stdout == f"{MODEL.id}\n"
         assert json.loads(smolctl("model", "ls", "--json").stdout)[0]["tags"] == []
+
+    def test_lists_what_it_has(self, smolctl: Smolctl, plain: str) -> None:
+        found = smolctl("model", "search", "-q", "--registry", plain, "small", expect=0)
+
+        assert f"{plain}/ai/small" in found.stdout.splitlines()
 
     @pytest.mark.parametrize("name", ["ai/nothing", "ai/small:v9", f"ai/small@sha256:{'0' * 64}"])
     def test_without_the_model_ends_in_3(self, smolctl: Smolctl, plain: str, name: str) -> None:
@@ -272,6 +269,27 @@ class TestSkopeo:
 
         assert_readable(tmp_path / "copy", "ai/small:v1")
         assert listed["Tags"] == ["latest", "v1"]
+
+
+class TestOurOwnServer:
+    def test_is_mirrored_by_dockers_registry(
+        self, source: Smolctl, smolctl: Smolctl, tmp_path: Path
+    ) -> None:
+        with (
+            serving(Store(source.home)) as origin,
+            docker_registry(tmp_path / "mirror", mirrors=f"http://{origin}") as mirror,
+        ):
+            done = smolctl("model", "pull", "-q", f"{mirror}/ai/small:v1", expect=0)
+            raw = skopeo("inspect", "--raw", "--tls-verify=false", f"docker://{mirror}/ai/small:v1")
+        assert done.stdout == f"{MODEL.id}\n"
+        assert raw.encode() == MODEL.manifest
+
+    def test_takes_no_push(self, source: Smolctl) -> None:
+        with (
+            serving(Store(source.home)) as host,
+            pytest.raises(AssertionError, match="this registry is read-only"),
+        ):
+            copy_into(host, "ai/pushed:v1", source=f"oci:{source.home}:ai/small:v1")
 
 
 def assert_readable(root: Path, name: str, model: Packed = MODEL) -> None:

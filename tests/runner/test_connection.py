@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from smolctl.errors import UsageError
+from smolctl.errors import NotRunnable, UsageError
+from smolctl.runner import connection
 from smolctl.runner.connection import ConnectionLost, Endpoint
 
 if TYPE_CHECKING:
@@ -23,12 +24,12 @@ def serving(serve: Callable[[socket.socket], object]) -> Iterator[Endpoint]:
     """Serve one connection, once its request's headers are read."""
 
     def run() -> None:
-        connection, _ = listener.accept()
-        with connection:
+        made, _ = listener.accept()
+        with made:
             request = b""
             while b"\r\n\r\n" not in request:
-                request += connection.recv(65_536)
-            serve(connection)
+                request += made.recv(65_536)
+            serve(made)
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
         thread = threading.Thread(target=run)
@@ -38,9 +39,9 @@ def serving(serve: Callable[[socket.socket], object]) -> Iterator[Endpoint]:
 
 
 def saying(*parts: bytes) -> Callable[[socket.socket], None]:
-    def say(connection: socket.socket) -> None:
+    def say(made: socket.socket) -> None:
         for part in parts:
-            connection.sendall(part)
+            made.sendall(part)
 
     return say
 
@@ -100,6 +101,33 @@ def test_who_does_not_answer_is_given_up() -> None:
             endpoint.request("GET", "/", timeout=0.1)
         done.set()
     assert isinstance(caught.value.__cause__, TimeoutError)
+
+
+@pytest.mark.parametrize("begun", [False, True])
+def test_who_waits_in_silence_may_look_what_is_wrong(
+    begun: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "SILENCE_SECONDS", 0)
+    done = threading.Event()
+    looked: list[int] = []
+
+    def look() -> None:
+        looked.append(1)
+        if len(looked) == 2:
+            raise NotRunnable("it hangs")
+
+    def serve(made: socket.socket) -> None:
+        if begun:
+            made.sendall(OK)
+        done.wait(30)
+
+    with serving(serve) as endpoint:
+        with (
+            pytest.raises(NotRunnable, match="it hangs"),
+            endpoint.request("GET", "/", on_silence=look) as response,
+        ):
+            list(response.events())
+        done.set()
 
 
 def test_nobody_there_is_a_lost_connection(unused_tcp_port: int) -> None:

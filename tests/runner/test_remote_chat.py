@@ -23,8 +23,10 @@ from smolctl.errors import (
     SmolctlError,
     UsageError,
 )
+from smolctl.runner import connection, workers
 from smolctl.runner.connection import ConnectionLost, Endpoint
 from smolctl.runner.remote_chat import RemoteChat, Start
+from tests.support.fake_worker import FakeWorker, Hanging
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -61,14 +63,14 @@ class Server:
 
     def run(self) -> None:
         for said in self._answers:
-            connection, _ = self._listener.accept()
-            with connection, connection.makefile("rb") as file:
+            made, _ = self._listener.accept()
+            with made, made.makefile("rb") as file:
                 head = b""
                 while (line := file.readline()) not in (b"\r\n", b""):
                     head += line
                 size = int(head.lower().partition(b"content-length:")[2].split()[0])
                 self.requests.append(head + file.read(size))
-                connection.sendall(said)
+                made.sendall(said)
         self._listener.close()
 
 
@@ -178,12 +180,12 @@ DIFFERS = failure(409, "it has 512 tokens", "worker_differs")
 PARIS = answer(200, content("Paris"), DONE)
 
 
-def starter(started: list[int]) -> Callable[[], Start]:
-    """What starts a model and notes that it did."""
+def starter(started: list[int], context_size: int = 256) -> Callable[[int], Start]:
+    """What starts a model, and notes for how many tokens it was to."""
 
-    def start() -> Start:
-        started.append(1)
-        return Start(context_size=256, sequences=4, load_seconds=0.5)
+    def start(tokens: int) -> Start:
+        started.append(tokens)
+        return Start(context_size, sequences=4, load_seconds=0.5)
 
     return start
 
@@ -194,7 +196,7 @@ def test_a_worker_that_leaves_or_differs_gives_way_to_another(first: bytes) -> N
     with serving(first, PARIS) as server:
         model = RemoteChat("m", server.endpoint, {}, start=starter(started))
         assert replied(model) == [Delta(content="Paris")]
-    assert started == [1]
+    assert started == [0]
     assert server.requests[0] == server.requests[1]
 
 
@@ -202,7 +204,31 @@ def test_that_comes_to_an_end() -> None:
     started: list[int] = []
     with serving(b"", b"", b"") as server, pytest.raises(ConnectionLost):
         replied(RemoteChat("m", server.endpoint, {}, start=starter(started)))
-    assert started == [1, 1]
+    assert started == [0, 0]
+
+
+TOO_LONG = answer(
+    400,
+    json.dumps(
+        {"error": {"message": "too long", "code": "context_length_exceeded",
+                   "n_prompt_tokens": 300, "n_ctx": 256}}
+    ),
+)  # fmt: skip
+
+
+def test_a_prompt_that_is_too_long_is_asked_again_where_there_is_room_for_it() -> None:
+    started: list[int] = []
+    with serving(TOO_LONG, PARIS) as server:
+        model = RemoteChat("m", server.endpoint, {}, start=starter(started, 512))
+        assert replied(model) == [Delta(content="Paris")]
+    assert (started, model.context_size) == ([301], 512)
+
+
+def test_one_for_which_there_is_no_room_is_not_asked_again() -> None:
+    started: list[int] = []
+    with serving(TOO_LONG) as server, pytest.raises(PromptTooLong):
+        replied(RemoteChat("m", server.endpoint, {}, start=starter(started)))
+    assert started == [301]
 
 
 def test_an_answer_that_has_begun_is_not_asked_for_again() -> None:
@@ -210,6 +236,18 @@ def test_an_answer_that_has_begun_is_not_asked_for_again() -> None:
     with serving(b"HTTP/1.1 200") as server, pytest.raises(ConnectionLost):
         replied(RemoteChat("m", server.endpoint, {}, start=starter(started)))
     assert started == []
+
+
+def test_a_worker_that_hangs_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "SILENCE_SECONDS", 0)
+    monkeypatch.setattr(workers, "_ANSWER_SECONDS", 0.1)
+    hanging = Hanging()
+    with FakeWorker(tmp_path / "w.sock", hanging) as fake:
+        model = RemoteChat("m", Endpoint(fake.path), {}, start=starter([]))
+        with pytest.raises(NotRunnable, match="does not answer") as caught:
+            replied(model)
+        hanging.over.set()
+    assert "unload --all" in (caught.value.hint or "")
 
 
 def test_nobody_is_started_behind_a_gateway() -> None:

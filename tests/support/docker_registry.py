@@ -33,15 +33,18 @@ def require(*programs: str) -> None:
 
 
 @contextmanager
-def docker_registry(folder: Path, accounts: dict[str, str] | None = None) -> Iterator[str]:
+def docker_registry(
+    folder: Path, accounts: dict[str, str] | None = None, *, mirrors: str | None = None
+) -> Iterator[str]:
     """Run the registry while the block runs; gives it as `host:port`.
 
-    With `accounts` it wants one of them by the Basic scheme.
+    With `accounts` it wants one of them by the Basic scheme. `mirrors` is the URL of a registry
+    that it is a pull-through cache of.
     """
     folder.mkdir(parents=True)
     for _ in range(_ATTEMPTS):
         host = f"127.0.0.1:{_free_port()}"
-        process = _start(folder, host, accounts)
+        process = _start(folder, host, accounts, mirrors)
         try:
             # Between finding the port and taking it, somebody else may have had it.
             if _answers(process, host):
@@ -53,7 +56,9 @@ def docker_registry(folder: Path, accounts: dict[str, str] | None = None) -> Ite
     pytest.fail(f"docker-registry does not start: {(folder / 'log').read_text()}")
 
 
-def _start(folder: Path, host: str, accounts: dict[str, str] | None) -> subprocess.Popen[bytes]:
+def _start(
+    folder: Path, host: str, accounts: dict[str, str] | None, mirrors: str | None
+) -> subprocess.Popen[bytes]:
     config = [
         "version: 0.1",
         "log: {level: error}",
@@ -64,6 +69,8 @@ def _start(folder: Path, host: str, accounts: dict[str, str] | None) -> subproce
         lines = [_htpasswd(*account) for account in accounts.items()]
         (folder / "htpasswd").write_text("\n".join(lines))
         config.append(f"auth: {{htpasswd: {{realm: test, path: '{folder}/htpasswd'}}}}")
+    if mirrors is not None:
+        config.append(f"proxy: {{remoteurl: '{mirrors}'}}")
     (folder / "config.yml").write_text("\n".join(config))
     with (folder / "log").open("ab") as log:
         return subprocess.Popen(

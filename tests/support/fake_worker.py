@@ -92,6 +92,16 @@ def dying(connection: socket.socket, _: Asked) -> None:
     del connection
 
 
+class Hanging:
+    """Says nothing until `over` is set: a worker that is stopped, or stuck."""
+
+    def __init__(self) -> None:
+        self.over = threading.Event()
+
+    def __call__(self, *_: object) -> None:
+        self.over.wait(30)
+
+
 def streaming(*steps: bytes | Callable[[], object], ending: bool = True) -> Script:
     """Stream events; a step that is no bytes is called. Without an ending it breaks off."""
 
@@ -129,7 +139,8 @@ class HangUp:
 class FakeWorkers:
     """What the gateway knows as its workers. `start` says where a model's worker is.
 
-    `obtained` are the names of the models that were asked for.
+    They can have a context of `room` tokens. `obtained` are the names of the models that were
+    asked for.
     """
 
     headers = {"X-Smolctl-Expect": "what it expects", "X-Smolctl-Keep-Alive": "60"}  # noqa: RUF012
@@ -137,6 +148,7 @@ class FakeWorkers:
     def __init__(self, start: Callable[[str], Path]) -> None:
         self.start = start
         self.obtained: list[str] = []
+        self.room = 0
         self.unloaded: list[Any] = []
         self.list: list[Worker] = []
 
@@ -144,6 +156,10 @@ class FakeWorkers:
         del model
         self.obtained.append(name)
         return self.start(name)
+
+    def make_room(self, model: StoredModel, name: str, tokens: int) -> bool:
+        del model, name
+        return tokens <= self.room
 
     def running(self) -> Sequence[Worker]:
         return self.list

@@ -80,6 +80,8 @@ _PLACES: dict[str, Kind | tuple[str, ...]] = {
     "smolctl model batch IN": Kind.files,
     "smolctl model package NAME": Kind.nothing,
     "smolctl model cp SOURCE": Kind.nothing,
+    "smolctl model search WORD": Kind.nothing,
+    "--registry": Kind.registries,
     "smolctl model load FILE|DIR|-": Kind.files,
     "--from": Kind.models,
     "--quantize": ("Q4_K_M", "Q5_K_M", "Q6_K", "Q8_0", "Q4_0", "IQ4_XS", "F16"),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from smolctl.cli.chat.answering import show_answer
 from smolctl.cli.chat.attachment import Attachment, with_attachments
 from smolctl.cli.chat.commands import COMMAND_NAMES, find_command
-from smolctl.cli.chat.context_room import fitted, shortened, tokens_per_letter
+from smolctl.cli.chat.context_room import OUTGROWN, fitted, shortened, tokens_per_letter
 from smolctl.cli.chat.keyboard import typing_hidden
 from smolctl.cli.chat.typed import Ordered, Said, understood
 from smolctl.cli.output import printable_line
@@ -244,9 +244,7 @@ class Chat:
             self.output.notice("The answer is empty.")
         if self.dialogue.forgotten and not self._told_forgotten:
             self._told_forgotten = True
-            self.output.notice(
-                "The conversation has outgrown the context: its oldest turns are no longer sent."
-            )
+            self.output.notice(OUTGROWN)
         if self.verbose:
             self.output.notice("\n".join(self.statistics))
 

@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from smolctl.engine.conversation import Message
     from smolctl.errors import PromptTooLong
 
+OUTGROWN = "The conversation has outgrown the context: its oldest turns are no longer sent."
+"""What a person is told when turns go."""
+
 _MOST_ROOM = 1024
 _MESSAGE_LETTERS = 16
 """What a template writes around a message, about, in letters."""

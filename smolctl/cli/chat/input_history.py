@@ -42,10 +42,9 @@ class InputHistory:
         """Keep `text`, and drop the older half of what is kept when there is too much."""
         if len(text) > _ENTRY_LETTERS:
             return
-        line = json.dumps(text).encode() + b"\n"
         make_private_folder(self._path.parent)
         with self._opened(os.O_RDWR | os.O_APPEND | os.O_CREAT, fcntl.LOCK_EX) as handle:
-            os.write(handle, line)
+            os.write(handle, _line(text))
             if os.fstat(handle).st_size > _MOST_BYTES:
                 self._halve(handle)
 
@@ -59,10 +58,17 @@ class InputHistory:
             pass
 
     def _halve(self, handle: int) -> None:
+        """Put a file with the newer half in the place of this one, whole or not at all."""
         kept = self._entries(handle)[-_MOST_ENTRIES:]
-        kept = kept[len(kept) // 2 :]
-        os.ftruncate(handle, 0)
-        os.write(handle, b"".join(json.dumps(entry).encode() + b"\n" for entry in kept))
+        place = self._path.resolve()  # it may be a link
+        beside = place.with_name(f"{place.name}.new")
+        try:
+            with open(_open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), "wb") as file:
+                file.writelines(_line(entry) for entry in kept[len(kept) // 2 :])
+            beside.replace(place)
+        except OSError:
+            beside.unlink(missing_ok=True)
+            raise
 
     @staticmethod
     def _entries(handle: int) -> list[str]:
@@ -76,12 +82,24 @@ class InputHistory:
 
     @contextmanager
     def _opened(self, flags: int, lock: int) -> Iterator[int]:
-        handle = os.open(self._path, flags | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(handle, lock)
-            yield handle
-        finally:
-            os.close(handle)
+        """Open the file and lock it; again, where another one took its place meanwhile."""
+        while True:
+            handle = _open(self._path, flags)
+            try:
+                fcntl.flock(handle, lock)
+                if os.path.samestat(os.fstat(handle), self._path.stat()):
+                    yield handle
+                    return
+            finally:
+                os.close(handle)
+
+
+def _open(path: Path, flags: int) -> int:
+    return os.open(path, flags | os.O_CLOEXEC, 0o600)
+
+
+def _line(entry: str) -> bytes:
+    return json.dumps(entry).encode() + b"\n"
 
 
 def _entry(line: bytes) -> str | None:

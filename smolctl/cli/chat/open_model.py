@@ -24,11 +24,18 @@ class OpenModel:
         self._invocation = invocation
         self._wanted = wanted
         self._open = ExitStack()
-        self.model: ChatModel
+        self._model: ChatModel | None = None
 
     def __enter__(self) -> OpenModel:
-        self.model = self._open.enter_context(self._opening(self._wanted))
+        _ = self.model
         return self
+
+    @property
+    def model(self) -> ChatModel:
+        """The model, opened where it is not: a switch failed, and this one did not come back."""
+        if self._model is None:
+            self._model = self._open.enter_context(self._opening(self._wanted))
+        return self._model
 
     def __exit__(
         self,
@@ -50,7 +57,7 @@ class OpenModel:
             return
         self._check_server(name)
         with ExitStack() as opened:
-            self.model = opened.enter_context(self._opening(wanted))
+            self._model = opened.enter_context(self._opening(wanted))
             self._wanted = wanted
             self._open, closing = opened.pop_all(), self._open
         closing.close()
@@ -63,10 +70,11 @@ class OpenModel:
         # A wrong name, or a file that is no model, is noticed while the old one is still loaded.
         Runnable.read(find_source(self._invocation, wanted.model, wanted.pull))
         self._open.close()
+        self._model = None
         try:
-            self.model = self._open.enter_context(self._opening(wanted))
+            self._model = self._open.enter_context(self._opening(wanted))
         except (SmolctlError, KeyboardInterrupt):
-            self.model = self._open.enter_context(self._opening(self._wanted))
+            _ = self.model  # comes back
             raise
         self._wanted = wanted
 

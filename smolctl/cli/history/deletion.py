@@ -17,14 +17,17 @@ YesFlag = Annotated[
 ]
 
 
-def confirmed(output: Output, what: str, *, yes: bool) -> bool:
+def confirmed(output: Output, what: str, *, yes: bool, named: bool) -> bool:
     """Whether `what` is to be deleted: `yes`, or a person says so on the terminal.
 
-    Raises `UsageError` where nobody can be asked.
+    Where nobody can be asked, what was `named` piece by piece is; for the rest it raises
+    `UsageError`.
     """
     if yes:
         return True
     if sys.stdin is None or not sys.stdin.isatty():
+        if named:
+            return True
         raise UsageError(
             f"this deletes {what}, and nobody can be asked here",
             hint="--yes deletes without a question.",

@@ -81,7 +81,8 @@ def command(
     if count is None:
         count = 0 if continue_ or session is not None else _COUNT
     wanted = None if model is None else names_of(invocation.store, model)
-    with reading(HistoryFiles(invocation.settings.state)) as connection:
+    files = HistoryFiles(invocation.settings.state)
+    with reading(files) as connection:
         conversation = None
         if continue_ or session is not None:
             conversation = _conversation(connection, session)
@@ -98,8 +99,15 @@ def command(
         output.json([entry_json(entry) for entry in found])
     else:
         print_entries(output, found)
-        if not found and output.stdout_is_terminal:
-            output.notice("Nothing. `smolctl logs status` shows whether the log is on.")
+        if not found:
+            output.notice(_why_nothing(files))
+
+
+def _why_nothing(files: HistoryFiles) -> str:
+    """Say why no entry was found."""
+    if not files.log_is_on:
+        return "Nothing, and the log is off: `smolctl logs on` keeps prompts and replies."
+    return "Nothing yet that is so; `smolctl logs status` shows what there is."
 
 
 def _conversation(connection: sqlite3.Connection, session: str | None) -> int:

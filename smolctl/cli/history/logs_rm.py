@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from smolctl.cli.age import age_seconds
 from smolctl.cli.history.deletion import YesFlag, confirmed
 from smolctl.cli.invocation import Invocation
 from smolctl.errors import UsageError
@@ -23,9 +23,6 @@ EXAMPLES = (
     ("Delete what is old, in a script", "smolctl logs rm --older-than 30d --yes"),
     ("Delete one entry", "smolctl logs rm 12"),
 )
-
-_AGE = re.compile(r"(\d{1,6})([smhdw])", re.ASCII)
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
 def command(
@@ -52,10 +49,13 @@ def command(
     before = None if older_than is None else _before(older_than)
     if before is not None and numbers:
         raise UsageError("--older-than and numbers of entries contradict each other")
-    if not numbers:
-        which = "" if older_than is None else f" that are older than {older_than}"
-        if not confirmed(output, f"the prompts and replies in the log{which}", yes=yes):
-            return
+    what = "the prompts and replies in the log"
+    if numbers:
+        what = f"{'entries' if numbers[1:] else 'entry'} {', '.join(map(str, numbers))} of the log"
+    elif older_than is not None:
+        what += f" that are older than {older_than}"
+    if not confirmed(output, what, yes=yes, named=bool(numbers)):
+        return
     with erasing(HistoryFiles(invocation.settings.state)) as connection:
         deleted = _delete(connection, numbers, before)
     count = sum(each.entries for each in deleted)
@@ -82,10 +82,9 @@ def _delete(
 
 def _before(age: str) -> datetime:
     """Return when what is now of that age was made."""
-    match = _AGE.fullmatch(age)
+    now = datetime.now(timezone.utc)
+    seconds = age_seconds(age)
     try:
-        if match is not None:
-            return datetime.now(timezone.utc) - timedelta(**{_UNITS[match[2]]: int(match[1])})
-    except OverflowError:
-        pass  # before the calendar begins
-    raise UsageError(f"--older-than is {age!r}", hint="It is an age: 30d, 12h, 2w.")
+        return now - timedelta(seconds=seconds)
+    except OverflowError:  # before the calendar begins
+        raise UsageError(f"--older-than is {age!r}", hint="It is an age: 30d, 12h, 2w.") from None

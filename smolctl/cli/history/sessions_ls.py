@@ -29,10 +29,14 @@ def command(
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", help="Print only names and numbers.")
     ] = False,
+    all_: Annotated[
+        bool, typer.Option("--all", "-a", help="Also what the log keeps of one prompt alone.")
+    ] = False,
 ) -> None:
     """List the conversations that `run` can go on with, the one that changed last first.
 
-    Those without a name are listed by their numbers, which do as names: `run --session 12`.
+    Those without a name are listed by their numbers, which do as names: `run --session 12`. Of
+    these, one with a single prompt is listed by --all only: while the log is on, each is kept.
     """
     from smolctl.history.conversations import summaries
     from smolctl.history.database import reading
@@ -40,15 +44,20 @@ def command(
     invocation = Invocation.of(ctx)
     output = invocation.output
     with reading(HistoryFiles(invocation.settings.state)) as connection:
-        found = summaries(connection)
+        kept = summaries(connection)
+    found = [each for each in kept if all_ or not each.is_one_shot]
     if as_json:
         output.json([_as_json(each) for each in found])
     elif quiet:
         for each in found:
             output.line(each.label)
     else:
-        output.table(HEADERS, [_row(each) for each in found])
-        if not found and output.stdout_is_terminal:
+        output.table(HEADERS, [_row(each) for each in found], dispensable=("TURNS",))
+        if not output.stdout_is_terminal:
+            return
+        if len(kept) > len(found):
+            output.notice(f"{len(kept) - len(found)} of a single prompt more; --all lists them.")
+        elif not found:
             output.notice("None yet. `smolctl model run MODEL --session NAME` keeps one.")
 
 

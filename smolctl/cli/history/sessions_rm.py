@@ -39,8 +39,12 @@ def command(
     invocation = Invocation.of(ctx)
     files, output = HistoryFiles(invocation.settings.state), invocation.output
     if all_ == bool(names):
-        raise UsageError("name the conversations to delete, or say --all")
-    if all_ and not confirmed(output, "all conversations", yes=yes):
+        raise UsageError(
+            "name the conversations to delete, or say --all",
+            hint="`smolctl model sessions ls` lists them.",
+        )
+    what = "all conversations" if all_ else f"what was said in {', '.join(names or [])}"
+    if not confirmed(output, what, yes=yes, named=not all_):
         return
 
     with reading(files) as connection:
@@ -52,7 +56,7 @@ def command(
                 conversation = get(connection, name)
                 return conversation.id, name
 
-            found, failure = invocation.each(names or [], find)
+            found, failure = invocation.each([*dict.fromkeys(names or [])], find)
     with erasing(files) as connection:
         remove(connection, [id_ for id_, _ in found])
     for _, label in found:

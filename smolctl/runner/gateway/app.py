@@ -42,7 +42,7 @@ def gateway_app(
 ) -> ASGIApp:
     """Return the application that serves the models of `store`, to whom `policy` allows."""
     models, metrics = Models(store), Metrics()
-    router = Router(models, workers.obtain)
+    router = Router(models, workers)
     manage = Management(models, Puller(store, registries), workers, metrics)
     routes = [
         Route("/", manage.greeting),

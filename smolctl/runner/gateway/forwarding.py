@@ -5,18 +5,24 @@ from __future__ import annotations
 import asyncio
 import json
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
-from smolctl.errors import InvalidReference, SmolctlError
+from smolctl.errors import InvalidReference, PromptTooLong, SmolctlError
 from smolctl.runner.api.service import MODEL_ID_HEADER
+from smolctl.runner.api_errors import api_error
+from smolctl.runner.connection import SILENCE_SECONDS
 from smolctl.runner.fields import Fields, InvalidField, parse_body
 from smolctl.runner.gateway.body import ClientGone, read_body
 from smolctl.runner.gateway.failure import gateway_failure, response
+from smolctl.runner.gateway.threads import in_thread
 from smolctl.runner.gateway.worker_connection import WorkerConnection, WorkerLost
 from smolctl.runner.worker_status import KEEP_ALIVE_HEADER, WORKER_DIFFERS
+from smolctl.runner.workers import find_worker
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Coroutine, Mapping
+    from pathlib import Path
 
     import h11
     from starlette.types import Receive, Scope, Send
@@ -98,13 +104,14 @@ class Forwarding:
         """Have a worker answer. Raises `SmolctlError` only while nothing was passed on."""
         for attempt in range(_ATTEMPTS):
             route = await self._router.find(name)
+            last = attempt + 1 == _ATTEMPTS
             try:
-                await self._relay(route, headers, body, send, counted)
+                await self._relay(route, None if last else name, headers, body, send, counted)
             except WorkerLost:
                 # It may have left for being idle just now, or has crashed: a fresh one is tried,
                 # once, because a request that crashes workers would go on doing so.
                 self._router.failed(route)
-                if attempt + 1 == _ATTEMPTS:
+                if last:
                     raise
             else:
                 return
@@ -112,20 +119,28 @@ class Forwarding:
     async def _relay(
         self,
         route: Route,
+        name: str | None,
         headers: _Headers,
         body: bytes,
         send: Send,
         counted: Counted,
     ) -> None:
-        """Pass a worker's answer on. Raises `WorkerLost` only while nothing was passed on."""
+        """Pass a worker's answer on. Raises `WorkerLost` only while nothing was passed on.
+
+        Also where the model called `name` was loaded anew for a prompt that was too long.
+        """
         named = [*headers.items(), (_MODEL_ID, route.model_id.encode())]
         connection = await WorkerConnection.open(route.socket)
         try:
-            head = await connection.ask("POST", f"/v1/{self._operation}", named, body)
+            asking = connection.ask("POST", f"/v1/{self._operation}", named, body)
+            head = await _answered(asking, route.socket)
             kept = [(name, text) for name, text in head.headers if name not in _NOT_PASSED_BACK]
             if not _is_stream(head):
                 content = await connection.read()
                 if head.status_code == 409 and WORKER_DIFFERS.encode() in content:
+                    raise WorkerLost
+                tokens = _too_long(content) if head.status_code == 400 else None
+                if name is not None and tokens and await self._router.make_room(name, tokens + 1):
                     raise WorkerLost
                 kept.append((b"content-length", b"%d" % len(content)))
                 counted.answered(head.status_code)
@@ -144,6 +159,20 @@ class Forwarding:
             connection.close()
 
 
+async def _answered(asking: Coroutine[Any, Any, h11.Response], socket: Path) -> h11.Response:
+    """Return the answer's head, which may take long. Raises `NotRunnable` for a worker that hangs.
+
+    One that works answers other questions meanwhile.
+    """
+    task = asyncio.create_task(asking)
+    try:
+        while not (await asyncio.wait({task}, timeout=SILENCE_SECONDS))[0]:
+            await in_thread(partial(find_worker, socket))
+        return task.result()
+    finally:
+        task.cancel()
+
+
 async def _pass_events(connection: WorkerConnection, send: Send) -> None:
     """Pass on server-sent events as they come, none in part: the next may be of our own."""
     rest = b""
@@ -160,6 +189,15 @@ async def _fail(
     failure = gateway_failure(error)
     counted.answered(failure.status)
     await response(failure)(scope, receive, send)
+
+
+def _too_long(content: bytes) -> int | None:
+    """Return the tokens of a prompt that a worker refuses as too long; None for anything else."""
+    try:
+        error = api_error(400, json.loads(content), "the worker")
+    except (ValueError, RecursionError):
+        return None
+    return error.prompt_tokens if isinstance(error, PromptTooLong) else None
 
 
 async def _hung_up(receive: Receive) -> None:

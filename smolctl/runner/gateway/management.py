@@ -86,7 +86,7 @@ class Management:
     async def delete(self, request: Request) -> Response:
         """Remove a name; a model goes with its last name, and its worker with it."""
         name, force = request.path_params["name"], _flag(request, "force")
-        self._models.get(name)
+        await in_thread(partial(self._models.get, name))
         try:
             removal = await in_thread(partial(self._models.store.remove, name, force=force))
         except UsageError as error:
@@ -104,7 +104,7 @@ class Management:
             names = document.get("models")
             if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
                 raise InvalidField("models", "models is a list of names, or all is true")
-            ids = [str(self._models.get(name).id) for name in names]
+            ids = await in_thread(lambda: [str(self._models.get(name).id) for name in names])
         ended = await in_thread(partial(self._workers.unload, ids))
         return JSONResponse({"unloaded_runners": ended})
 

@@ -7,14 +7,19 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
+from smolctl.notes import state_of
 from smolctl.runner.gateway.threads import in_thread
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
     from smolctl.runner.gateway.models import Models
+    from smolctl.runner.gateway.workers import Workers
     from smolctl.store.store import StoredModel
+
+
+_MAXIMUM_NAMES = 1024
+"""A model has many spellings, and clients choose them."""
 
 
 @dataclass(frozen=True)
@@ -26,15 +31,17 @@ class Route:
 
 
 class Router:
-    """Finds routes. `obtain` returns the socket of a model's worker, started if need be.
+    """Finds routes to the `models`, whose `workers` are started if need be.
 
-    It may take long, and is called in threads: one for each model at a time, however many
+    That may take long, and is done in threads: one for each model at a time, however many
     requests wait for it. A worker that was found is asked again without looking, until it fails.
     """
 
-    def __init__(self, models: Models, obtain: Callable[[StoredModel, str], Path]) -> None:
+    def __init__(self, models: Models, workers: Workers) -> None:
         self._models = models
-        self._obtain = obtain
+        self._workers = workers
+        self._named: dict[str, StoredModel] = {}
+        self._index: str | None = None
         self._known: dict[str, Route] = {}
         self._coming: dict[str, asyncio.Task[Route]] = {}
 
@@ -44,7 +51,7 @@ class Router:
         Raises `ModelNotFound` when it is not in the cache, `InvalidReference`, and whatever keeps
         its worker from starting.
         """
-        model = self._models.get(name)
+        model = await self._model(name)
         model_id = str(model.id)
         known = self._known.get(model_id)
         if known is not None:
@@ -57,13 +64,34 @@ class Router:
         # One that hangs up does not take the worker away from the others that wait.
         return await asyncio.shield(coming)
 
+    async def make_room(self, name: str, tokens: int) -> bool:
+        """Whether the worker of the model `name` has room for a prompt of `tokens` now.
+
+        It did not when it was asked. Raises as `find`.
+        """
+        model = await self._model(name)
+        return await in_thread(partial(self._workers.make_room, model, name, tokens))
+
     def failed(self, route: Route) -> None:
         """Forget `route`, whose worker does not answer."""
         if self._known.get(route.model_id) == route:
             del self._known[route.model_id]
 
+    async def _model(self, name: str) -> StoredModel:
+        """Return the model `name`; the cache's index is read again when it has changed."""
+        index = state_of(str(self._models.store.index_path))
+        if index != self._index or len(self._named) > _MAXIMUM_NAMES:
+            self._named.clear()
+            self._index = index
+        model = self._named.get(name)
+        if model is None:
+            model = await in_thread(partial(self._models.get, name))
+            if index == self._index:
+                self._named[name] = model
+        return model
+
     async def _start(self, model: StoredModel, name: str) -> Route:
-        socket = await in_thread(partial(self._obtain, model, name))
+        socket = await in_thread(partial(self._workers.obtain, model, name))
         return Route(str(model.id), socket)
 
     def _came(self, model_id: str, task: asyncio.Task[Route]) -> None:

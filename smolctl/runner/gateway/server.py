@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import ipaddress
-import socket
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import uvicorn
 
-from smolctl.errors import RegistryUnavailable, UsageError
+from smolctl.errors import UsageError
+from smolctl.listening import Address
 
 if TYPE_CHECKING:
+    import socket
+
     from starlette.types import ASGIApp
 
 _MOMENT_SECONDS = 3
@@ -27,24 +29,13 @@ def listen(host: str, port: int, *, beyond_loopback: bool) -> socket.socket:
     Raises `UsageError` for a host that nobody knows, and for one beyond loopback without leave;
     `RegistryUnavailable` when the address cannot be had.
     """
-    try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    except (OSError, UnicodeError):
-        raise UsageError(f"--host is {host!r}", hint="It is an address of this machine.") from None
-    # localhost is ::1 too, where programs that were told 127.0.0.1 do not look.
-    family, _, _, _, address = min(found, key=lambda entry: entry[0] != socket.AF_INET)
-    if not beyond_loopback and not ipaddress.ip_address(address[0]).is_loopback:
+    address = Address.of(host, port)
+    if not beyond_loopback and not address.is_loopback:
         raise UsageError(
             f"listening on {host} needs an API key: others could use the models without one",
             hint="Set one with --api-key-file FILE or SMOLCTL_API_KEY.",
         )
-    try:
-        return socket.create_server(address[:2], family=family)
-    except OSError as error:
-        raise RegistryUnavailable(
-            f"cannot listen on {host}:{port}: {error.strerror}",
-            hint="--port 0 takes a free one." if port else None,
-        ) from error
+    return address.listen()
 
 
 def serve(app: ASGIApp, listener: socket.socket) -> None:

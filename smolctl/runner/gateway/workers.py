@@ -8,9 +8,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from smolctl.runner.address import WorkerFolder
+from smolctl.runner.obtain import obtain_worker
 from smolctl.runner.source import model_source
 from smolctl.runner.worker_status import EXPECT_HEADER, KEEP_ALIVE_HEADER, expected
-from smolctl.runner.workers import end, obtain_worker, running_workers, survey, unload
+from smolctl.runner.workers import end, running_workers, survey, unload
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -48,17 +49,27 @@ class Workers:
 
     def obtain(self, model: StoredModel, name: str) -> Path:
         """Return the socket of the worker of `model`, started if need be. Raises `SmolctlError`."""
-        worker = obtain_worker(
+        return self._obtain(model, name).socket
+
+    def make_room(self, model: StoredModel, name: str, tokens: int) -> bool:
+        """Whether the worker of `model` has a context for `tokens`, loaded anew where it helps.
+
+        Raises `SmolctlError`.
+        """
+        return self._obtain(model, name, tokens).context_size >= tokens
+
+    def _obtain(self, model: StoredModel, name: str, tokens: int = 0) -> Worker:
+        return obtain_worker(
             model_source(self.store, model, name),
             self.options,
             named=self.named,
+            tokens=tokens,
             settings=self.settings,
             keep_alive=self.keep_alive,
             tell=self.tell,
             debug=self.debug,
             on_long=lambda: self.tell(f"{name} is being loaded."),
         )
-        return worker.socket
 
     def running(self) -> Sequence[Worker]:
         """Return the workers that run."""

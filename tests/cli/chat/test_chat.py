@@ -117,7 +117,7 @@ def test_what_was_cleared_comes_back(talk: Talks) -> None:
     model = Model(Reply(), Reply())
     done = talk(model, "one", "/clear", "/undo", "two", dialogue=SYSTEM)
     assert model.sent[1] == ["Be brief.", "one", "Yes.", "two"]
-    assert done.record.kept[1] == (["Be brief."], None)
+    assert done.record.kept[1:3] == [(["Be brief."], None), (["Be brief.", "one", "Yes."], None)]
 
 
 def test_the_system_prompt_is_shown_set_and_dropped(talk: Talks, tmp_path: Path) -> None:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import os
 import stat
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from smolctl.cli.chat import input_history
 from smolctl.cli.chat.input_history import InputHistory
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 @pytest.fixture
@@ -82,3 +81,46 @@ def test_it_may_lead_nowhere(tmp_path: Path) -> None:
     history.add("secret")
     history.trim()
     assert history.load() == []
+
+
+def test_a_disk_that_is_full_costs_nothing_that_was_kept(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path.parent.mkdir(parents=True)
+    path.write_text("".join(f'"{number}"\n' for number in range(1200)))
+
+    def fail(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Path, "replace", fail)
+    with pytest.raises(OSError, match="No space left"):
+        InputHistory(path).trim()
+    assert InputHistory(path).load() == [str(number) for number in range(1200)]
+    assert [each.name for each in path.parent.iterdir()] == ["chat_history"]
+
+
+def test_one_who_waited_for_the_lock_adds_to_the_file_that_is_there_then(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path.parent.mkdir(parents=True)
+    path.write_text('"old"\n')
+    flock = fcntl.flock
+
+    def replaced_meanwhile(handle: int, operation: int) -> None:
+        monkeypatch.setattr(fcntl, "flock", flock)
+        (path.parent / "new").write_text('"kept"\n')
+        (path.parent / "new").replace(path)
+        flock(handle, operation)
+
+    monkeypatch.setattr(fcntl, "flock", replaced_meanwhile)
+    InputHistory(path).add("last")
+    assert InputHistory(path).load() == ["kept", "last"]
+
+
+def test_a_link_stays_one(path: Path, tmp_path: Path) -> None:
+    path.parent.mkdir(parents=True)
+    path.symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "elsewhere").write_text('"x"\n' * 1200)
+    InputHistory(path).trim()
+    assert path.is_symlink()
+    assert len(InputHistory(path).load()) == 500

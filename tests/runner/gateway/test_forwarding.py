@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -11,20 +12,26 @@ from typing import TYPE_CHECKING
 import pytest
 
 from smolctl.errors import EngineBusy, NotRunnable
+from smolctl.runner import workers
+from smolctl.runner.gateway import forwarding, routing
 from smolctl.runner.gateway.body import MAXIMUM_BODY
+from smolctl.store.store import Store
 from tests.runner.gateway.conftest import CHAT, MODEL, OTHER, Gateway, error_of
-from tests.support.fake_worker import HangUp, answering, dying, streaming
+from tests.support.fake_worker import Hanging, HangUp, answering, dying, streaming
 
 if TYPE_CHECKING:
     import socket
     from collections.abc import Iterator
     from pathlib import Path
 
-    from smolctl.store.store import Store
     from tests.support.fake_worker import Asked
 
 WAIT_SECONDS = 30
 ANSWER = b'{"choices": []}'
+TOO_LONG = (
+    b'{"error": {"message": "no", "code": "context_length_exceeded",'
+    b' "n_prompt_tokens": 300, "n_ctx": 256}}'
+)
 DIFFERS = b'{"error": {"message": "", "type": "", "param": null, "code": "worker_differs"}}'
 
 
@@ -232,6 +239,60 @@ class TestAWorkerThatIsGone:
 
         assert gateway.chat().content == b"{}"
         assert gateway.workers.obtained == [MODEL, MODEL]
+
+
+def test_a_worker_that_hangs_is_an_error(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(forwarding, "SILENCE_SECONDS", 0.05)
+    monkeypatch.setattr(workers, "_ANSWER_SECONDS", 0.1)
+    hanging = Hanging()
+    gateway.worker(hanging)
+
+    error = error_of(gateway.chat(), 503)
+
+    hanging.over.set()
+    assert "does not answer" in error["message"]
+
+
+class TestAWorkerWhoseContextIsTooSmall:
+    """Somebody's `--ctx-size`: see `obtain_worker`."""
+
+    def test_is_replaced_where_there_is_room_for_the_prompt(self, gateway: Gateway) -> None:
+        gateway.worker(answering(TOO_LONG, "400 Bad Request"), answering(ANSWER))
+        gateway.workers.room = 301
+
+        assert gateway.chat().content == ANSWER
+
+    def test_refuses_the_prompt_where_there_is_none(self, gateway: Gateway) -> None:
+        worker = gateway.worker(answering(TOO_LONG, "400 Bad Request"))
+        gateway.workers.room = 300
+
+        answer = gateway.chat()
+
+        assert (answer.status_code, answer.content, len(worker.asked)) == (400, TOO_LONG, 1)
+
+
+def test_the_index_is_read_when_it_has_changed(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: list[bool] = []
+    state = "as it was"
+    find = Store.find
+
+    def noted(store: Store, name: str) -> object:
+        with pytest.raises(RuntimeError):  # it would hold up the event loop
+            asyncio.get_running_loop()
+        looked.append(True)
+        return find(store, name)
+
+    monkeypatch.setattr(Store, "find", noted)
+    monkeypatch.setattr(routing, "state_of", lambda _: state)
+    gateway.worker(answering(ANSWER))
+
+    assert [gateway.chat().status_code for _ in range(2)] == [200, 200]
+    assert len(looked) == 1
+    state = "another"
+    assert gateway.chat().status_code == 200
+    assert len(looked) == 2
 
 
 class TestAWorkerThatDoesNotStart:
