@@ -47,8 +47,8 @@ man: $(STAMP) ## Write the man pages
 recording: $(STAMP) ## Record the terminal in the README: docs/terminal.svg
 	$(BIN)/python tools/record_terminal.py
 
-bench: $(STAMP) ## Measure side by side with the peers that are installed
-	$(BIN)/python -m benchmarks
+bench: $(STAMP) ## Measure side by side with the peers that are installed, into benchmarks/RESULTS.md
+	$(BIN)/python -m benchmarks --write
 
 bench-peers: $(STAMP) ## Build llama.cpp's own tools into .peers, for `make bench` (minutes)
 	@sh tools/build_peers.sh "$(VENV)" .peers

@@ -5,7 +5,15 @@ The figures are what the project set out to reach; nothing in the benchmarks is 
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+
+JUDGED = re.compile(
+    r"^  goal (?P<what>.+): (?P<goal>at (?:least|most) .+): "
+    r"(?:measured (?P<measured>[^\s:]+): (?P<verdict>met|NOT MET)|not measured: .*)$",
+    re.MULTILINE,
+)
+"""A line that `Goal.judge` printed."""
 
 
 @dataclass(frozen=True)

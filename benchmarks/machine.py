@@ -2,32 +2,49 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import platform
 import shutil
 import subprocess
 import sys
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 
+from benchmarks.llama_tools import tool
 from smolctl import __version__
 
+_ROOT = Path(__file__).parent.parent
 _PEERS = {
-    "docker-registry": ("docker-registry", "--version"),
-    "skopeo": ("skopeo", "--version"),
-    "curl": ("curl", "--version"),
-    "openssl": ("openssl", "version"),
+    "docker-registry": "--version",
+    "skopeo": "--version",
+    "curl": "--version",
+    "openssl": "version",
+    "ollama": "--version",
+    "ramalama": "version",
+    "llm": "--version",
+    "docker": "--version",
 }
+"""Programs that a benchmark compares with or stands on, and how each says its version."""
 
 
-def describe() -> None:
-    """Print the machine, this Python, and the versions of the peers that are installed."""
+def describe() -> list[str]:
+    """Return lines about this machine, this smolctl, and the peers that are installed.
+
+    Of llama.cpp's own tools those count that `make bench-peers` built; of other programs, those in
+    the `PATH`.
+    """
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
-    print(f"{_processor()}, {os.cpu_count()} processors, {memory:.0f} GB of memory")
-    print(f"{platform.system()} {platform.release()}, Python {platform.python_version()}")
-    print(f"smolctl {__version__}, oras-py {version('oras')}, requests {version('requests')}")
-    for name, command in _PEERS.items():
-        print(_first_line(command) if shutil.which(name) else f"{name}: not installed")
+    return [
+        f"{_processor()}, {os.cpu_count()} processors, {memory:.0f} GB of memory",
+        f"{_system()}, Python {platform.python_version()}",
+        f"smolctl {__version__}{_commit()}",
+        f"oras-py {version('oras')}, requests {version('requests')}",
+        f"llama-cpp-python {version('llama-cpp-python')}, its llama.cpp {_llama_commit()}",
+        *(_peer(name, argument) for name, argument in _PEERS.items()),
+        _llama_tools(),
+    ]
 
 
 def _processor() -> str:
@@ -39,7 +56,52 @@ def _processor() -> str:
     return platform.machine()
 
 
-def _first_line(command: tuple[str, ...]) -> str:
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
+def _system() -> str:
+    kernel = f"{platform.system()} {platform.release()}"
+    try:
+        return f"{platform.freedesktop_os_release()['PRETTY_NAME']}, {kernel}"
+    except OSError:  # not a Linux distribution
+        return kernel
+
+
+def _commit() -> str:
+    """Say which commit of this repository is measured; nothing where there is no checkout."""
+    if not (_ROOT / ".git").exists():
+        return ""
+    command = ("git", "-C", str(_ROOT), "describe", "--always", "--dirty", "--exclude", "*")
+    done = subprocess.run(command, capture_output=True, text=True)
+    return f" ({done.stdout.strip()})" if done.returncode == 0 else ""
+
+
+def _llama_commit() -> str:
+    """Return the commit that the installed library was built from, as the library says it."""
+    found = find_spec("llama_cpp")
+    folder = Path(str(found.origin)).parent / "lib" if found else _ROOT
+    for file in sorted(folder.glob("libggml-base.*")):
+        function = getattr(ctypes.CDLL(str(file)), "ggml_commit", None)
+        if function is not None:
+            function.restype = ctypes.c_char_p
+            return str(function().decode())
+    return "of an unknown commit"
+
+
+def _peer(name: str, argument: str) -> str:
+    if shutil.which(name) is None:
+        return f"{name}: not installed"
+    said = _said(name, argument).partition("\n")[0]
     # curl and openssl go on in brackets about the libraries that they were built with.
-    return done.stdout.partition("\n")[0].partition(" (")[0]
+    line = said.partition(" (")[0]
+    return line if name in line.lower() else f"{name}: {line}"
+
+
+def _llama_tools() -> str:
+    program = tool("llama-cli")
+    if program is None:
+        return "llama-cli, llama-bench, llama-server: not built (`make bench-peers`)"
+    said = _said(program, "--version").partition("\n")[0]
+    return f"llama-cli, llama-bench, llama-server: {said}"
+
+
+def _said(*command: str) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    return (done.stdout or done.stderr).strip()

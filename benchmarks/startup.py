@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _ROUNDS = 15
 _FEW, _MANY = 10, 1000
+_PEERS = ("docker", "llm", "ollama")
 _TYPES = "application/vnd.docker.ai"
 
 
@@ -36,6 +37,10 @@ def run(folder: Path) -> None:
             Contender(names[1], listing, many),
             Contender("  the same, of one repository", (*listing, "ai/model0"), few),
             Contender("smolctl model run --help", (smolctl, "model", "run", "-h")),
+            *(
+                Contender(f"{peer} --version", (peer, "--version"), needs=(peer,))
+                for peer in _PEERS
+            ),
         ],
         rounds=_ROUNDS,
     )

@@ -6,11 +6,11 @@ __smolctl_command() {
     commands='' aliases='' options='' valued=''
     case $1 in
         smolctl)
-            commands='model serve login logout logs completion demo version'
+            commands='model serve share login logout logs completion demo version'
             options='--version --debug -h --help'
             ;;
         'smolctl model')
-            commands='run batch pull package push cp save load ps unload logs sessions status ls variants card inspect rm tag bench resolve'
+            commands='run batch pull package push cp save load ps unload logs sessions status ls search variants card inspect rm df prune verify tag bench resolve'
             aliases='stop=unload list=ls show=inspect'
             options='-h --help'
             ;;
@@ -61,7 +61,7 @@ __smolctl_command() {
             options='-h --help'
             ;;
         'smolctl model sessions ls')
-            options='--json -q --quiet --debug -h --help'
+            options='--json -q --quiet -a --all --debug -h --help'
             ;;
         'smolctl model sessions show')
             options='--json --debug -h --help'
@@ -74,6 +74,10 @@ __smolctl_command() {
             ;;
         'smolctl model ls')
             options='--json -q --quiet --debug -h --help'
+            ;;
+        'smolctl model search')
+            options='--registry -n --limit --json -q --quiet --plain-http --ca-file --retries --offline --debug -h --help'
+            valued='--registry -n --limit --ca-file --retries'
             ;;
         'smolctl model variants')
             options='--ctx-size --limit -q --quiet --json --plain-http --ca-file --max-connections --retries --offline --debug -h --help'
@@ -90,6 +94,17 @@ __smolctl_command() {
         'smolctl model rm')
             options='-f --force --json -q --quiet --debug -h --help'
             ;;
+        'smolctl model df')
+            options='-v --verbose --json --debug -h --help'
+            ;;
+        'smolctl model prune')
+            options='-a --all --older-than --dry-run -y --yes --json --debug -h --help'
+            valued='--older-than'
+            ;;
+        'smolctl model verify')
+            options='--repair -q --quiet --json --plain-http --ca-file --max-connections --retries --offline --debug -h --help'
+            valued='--ca-file --max-connections --retries'
+            ;;
         'smolctl model tag')
             options='--debug -h --help'
             ;;
@@ -104,6 +119,10 @@ __smolctl_command() {
         'smolctl serve')
             options='--host --port --api-key --api-key-file --allow-origin --allow-host --ctx-size --parallel --threads --gpu-layers --flash-attn --cache-type-k --cache-type-v --keep-alive --plain-http --ca-file --max-connections --retries --offline --debug -h --help'
             valued='--host --port --api-key --api-key-file --allow-origin --allow-host --ctx-size --parallel --threads --gpu-layers --flash-attn --cache-type-k --cache-type-v --keep-alive --ca-file --max-connections --retries'
+            ;;
+        'smolctl share')
+            options='--host --port --json --debug -h --help'
+            valued='--host --port'
             ;;
         'smolctl login')
             options='-u --username --password-stdin --plain-http --ca-file --debug -h --help'
@@ -166,9 +185,11 @@ __smolctl_value() {
         'smolctl model card 0' | \
         'smolctl model inspect 0' | \
         'smolctl model rm '[0-9]* | \
+        'smolctl model verify '[0-9]* | \
         'smolctl model tag 0' | \
         'smolctl model bench 0' | \
         'smolctl model resolve 0' | \
+        'smolctl share '[0-9]* | \
         *' -m' | \
         *' --model')
             kind=models
@@ -243,6 +264,7 @@ __smolctl_value() {
         'smolctl model unload '[0-9]*)
             kind=running
             ;;
+        *' --registry' | \
         'smolctl login 0' | \
         'smolctl logout 0')
             kind=registries

@@ -94,6 +94,11 @@ function __smolctl_takes_value
         'smolctl model save --output' \
         'smolctl model load --tag' \
         'smolctl model load --name' \
+        'smolctl model search --registry' \
+        'smolctl model search -n' \
+        'smolctl model search --limit' \
+        'smolctl model search --ca-file' \
+        'smolctl model search --retries' \
         'smolctl model variants --ctx-size' \
         'smolctl model variants --limit' \
         'smolctl model variants --ca-file' \
@@ -103,6 +108,10 @@ function __smolctl_takes_value
         'smolctl model card --retries' \
         'smolctl model inspect --ca-file' \
         'smolctl model inspect --retries' \
+        'smolctl model prune --older-than' \
+        'smolctl model verify --ca-file' \
+        'smolctl model verify --max-connections' \
+        'smolctl model verify --retries' \
         'smolctl model bench --concurrency' \
         'smolctl model bench -p' \
         'smolctl model bench --prompt-tokens' \
@@ -136,6 +145,8 @@ function __smolctl_takes_value
         'smolctl serve --ca-file' \
         'smolctl serve --max-connections' \
         'smolctl serve --retries' \
+        'smolctl share --host' \
+        'smolctl share --port' \
         'smolctl login -u' \
         'smolctl login --username' \
         'smolctl login --ca-file' \
@@ -164,6 +175,8 @@ function __smolctl_below
             echo 'smolctl model'
         case 'smolctl serve'
             echo 'smolctl serve'
+        case 'smolctl share'
+            echo 'smolctl share'
         case 'smolctl login'
             echo 'smolctl login'
         case 'smolctl logout'
@@ -204,6 +217,8 @@ function __smolctl_below
             echo 'smolctl model status'
         case 'smolctl model ls' 'smolctl model list'
             echo 'smolctl model ls'
+        case 'smolctl model search'
+            echo 'smolctl model search'
         case 'smolctl model variants'
             echo 'smolctl model variants'
         case 'smolctl model card'
@@ -212,6 +227,12 @@ function __smolctl_below
             echo 'smolctl model inspect'
         case 'smolctl model rm'
             echo 'smolctl model rm'
+        case 'smolctl model df'
+            echo 'smolctl model df'
+        case 'smolctl model prune'
+            echo 'smolctl model prune'
+        case 'smolctl model verify'
+            echo 'smolctl model verify'
         case 'smolctl model tag'
             echo 'smolctl model tag'
         case 'smolctl model bench'
@@ -335,6 +356,7 @@ complete -c smolctl -f
 
 complete -c smolctl -n '__smolctl_at \'smolctl\' 0' -a model -d 'Work with models: run, pull, list, remove.'
 complete -c smolctl -n '__smolctl_at \'smolctl\' 0' -a serve -d 'Serve all models over HTTP: OpenAI\'s API, on port 12434.'
+complete -c smolctl -n '__smolctl_at \'smolctl\' 0' -a share -d 'Share the models that are here with other machines, to pull from.'
 complete -c smolctl -n '__smolctl_at \'smolctl\' 0' -a login -d 'Log in to a registry, Docker Hub by default.'
 complete -c smolctl -n '__smolctl_at \'smolctl\' 0' -a logout -d 'Forget the credentials for a registry.'
 complete -c smolctl -n '__smolctl_at \'smolctl\' 0' -a logs -d 'Prompts and replies, kept when it is on; off at first.'
@@ -359,16 +381,20 @@ complete -c smolctl -n '__smolctl_at \'smolctl model\' 0' -a logs -d 'Show the l
 complete -c smolctl -n '__smolctl_at \'smolctl model\' 0' -a sessions -d 'Conversations that `run` goes on with.'
 complete -c smolctl -n '__smolctl_at \'smolctl model\' 0' -a status -d 'Show what runs, and where things are.'
 complete -c smolctl -n '__smolctl_at \'smolctl model\' 0' -a ls -d 'List the models that are here (also: list).'
+complete -c smolctl -n '__smolctl_at \'smolctl model\' 0' -a search -d 'Search for models on Docker Hub, or in a registry.'
 complete -c smolctl -n '__smolctl_at \'smolctl model\' 0' -a variants -d 'List the variants of a model that its registry has.'
 complete -c smolctl -n '__smolctl_at \'smolctl model\' 0' -a card -d 'Show a model\'s card: what it is, what it is for, its variants.'
 complete -c smolctl -n '__smolctl_at \'smolctl model\' 0' -a inspect -d 'Show everything about a model (also: show).'
 complete -c smolctl -n '__smolctl_at \'smolctl model\' 0' -a rm -d 'Remove a name; the model goes with its last name.'
+complete -c smolctl -n '__smolctl_at \'smolctl model\' 0' -a df -d 'Show what the models take of the disk.'
+complete -c smolctl -n '__smolctl_at \'smolctl model\' 0' -a prune -d 'Delete from the cache what no model needs.'
+complete -c smolctl -n '__smolctl_at \'smolctl model\' 0' -a verify -d 'Hash what is here again, and mend what is damaged.'
 complete -c smolctl -n '__smolctl_at \'smolctl model\' 0' -a tag -d 'Give a model another name.'
 complete -c smolctl -n '__smolctl_at \'smolctl model\' 0' -a bench -d 'Measure how fast a model is on this machine.'
 complete -c smolctl -n '__smolctl_at \'smolctl model\' 0' -a resolve -d 'Print the path of a model\'s GGUF file, for other tools.'
-complete -c smolctl -n '__smolctl_at \'smolctl model\' 0; and __smolctl_none_of run batch pull package push cp save load ps unload logs sessions status ls variants card inspect rm tag bench resolve' -a stop -d 'Have models leave the memory (also: stop).'
-complete -c smolctl -n '__smolctl_at \'smolctl model\' 0; and __smolctl_none_of run batch pull package push cp save load ps unload logs sessions status ls variants card inspect rm tag bench resolve' -a list -d 'List the models that are here (also: list).'
-complete -c smolctl -n '__smolctl_at \'smolctl model\' 0; and __smolctl_none_of run batch pull package push cp save load ps unload logs sessions status ls variants card inspect rm tag bench resolve' -a show -d 'Show everything about a model (also: show).'
+complete -c smolctl -n '__smolctl_at \'smolctl model\' 0; and __smolctl_none_of run batch pull package push cp save load ps unload logs sessions status ls search variants card inspect rm df prune verify tag bench resolve' -a stop -d 'Have models leave the memory (also: stop).'
+complete -c smolctl -n '__smolctl_at \'smolctl model\' 0; and __smolctl_none_of run batch pull package push cp save load ps unload logs sessions status ls search variants card inspect rm df prune verify tag bench resolve' -a list -d 'List the models that are here (also: list).'
+complete -c smolctl -n '__smolctl_at \'smolctl model\' 0; and __smolctl_none_of run batch pull package push cp save load ps unload logs sessions status ls search variants card inspect rm df prune verify tag bench resolve' -a show -d 'Show everything about a model (also: show).'
 complete -c smolctl -n '__smolctl_at \'smolctl model\'' -s h -l help -d 'Show this message and exit.'
 
 complete -c smolctl -n '__smolctl_at \'smolctl model run\' 0' -a '(__smolctl_names models)'
@@ -556,6 +582,7 @@ complete -c smolctl -n '__smolctl_at \'smolctl model sessions\'' -s h -l help -d
 
 complete -c smolctl -n '__smolctl_at \'smolctl model sessions ls\'' -l json -d 'Print JSON.'
 complete -c smolctl -n '__smolctl_at \'smolctl model sessions ls\'' -s q -l quiet -d 'Print only names and numbers.'
+complete -c smolctl -n '__smolctl_at \'smolctl model sessions ls\'' -s a -l all -d 'Also what the log keeps of one prompt alone.'
 complete -c smolctl -n '__smolctl_at \'smolctl model sessions ls\'' -l debug -d 'Show tracebacks, and the log of llama.cpp.'
 complete -c smolctl -n '__smolctl_at \'smolctl model sessions ls\'' -s h -l help -d 'Show this message and exit.'
 
@@ -580,6 +607,17 @@ complete -c smolctl -n '__smolctl_at \'smolctl model ls\'' -l json -d 'Print JSO
 complete -c smolctl -n '__smolctl_at \'smolctl model ls\'' -s q -l quiet -d 'Print only IDs.'
 complete -c smolctl -n '__smolctl_at \'smolctl model ls\'' -l debug -d 'Show tracebacks, and the log of llama.cpp.'
 complete -c smolctl -n '__smolctl_at \'smolctl model ls\'' -s h -l help -d 'Show this message and exit.'
+
+complete -c smolctl -n '__smolctl_at \'smolctl model search\'' -l registry -x -a '(__smolctl_names registries)' -d 'Search this registry, by names, and not Docker Hub.'
+complete -c smolctl -n '__smolctl_at \'smolctl model search\'' -s n -l limit -x -d 'How many to show.'
+complete -c smolctl -n '__smolctl_at \'smolctl model search\'' -l json -d 'Print JSON.'
+complete -c smolctl -n '__smolctl_at \'smolctl model search\'' -s q -l quiet -d 'Print only names.'
+complete -c smolctl -n '__smolctl_at \'smolctl model search\'' -l plain-http -d 'Speak HTTP to the registry; loopback ones need no flag.'
+complete -c smolctl -n '__smolctl_at \'smolctl model search\'' -l ca-file -r -F -d 'Trust the certificates in this PEM file too, for the registry.'
+complete -c smolctl -n '__smolctl_at \'smolctl model search\'' -l retries -x -d 'How often to try again in a row when the network fails; 7 unless config.toml says otherwise.'
+complete -c smolctl -n '__smolctl_at \'smolctl model search\'' -l offline -d 'Keep off the network (also: SMOLCTL_OFFLINE=1).'
+complete -c smolctl -n '__smolctl_at \'smolctl model search\'' -l debug -d 'Show tracebacks, and the log of llama.cpp.'
+complete -c smolctl -n '__smolctl_at \'smolctl model search\'' -s h -l help -d 'Show this message and exit.'
 
 complete -c smolctl -n '__smolctl_at \'smolctl model variants\' 0' -a '(__smolctl_names models)'
 complete -c smolctl -n '__smolctl_at \'smolctl model variants\' 0; and __smolctl_is_path' -F
@@ -626,6 +664,32 @@ complete -c smolctl -n '__smolctl_at \'smolctl model rm\'' -l json -d 'Print JSO
 complete -c smolctl -n '__smolctl_at \'smolctl model rm\'' -s q -l quiet -d 'Print only IDs.'
 complete -c smolctl -n '__smolctl_at \'smolctl model rm\'' -l debug -d 'Show tracebacks, and the log of llama.cpp.'
 complete -c smolctl -n '__smolctl_at \'smolctl model rm\'' -s h -l help -d 'Show this message and exit.'
+
+complete -c smolctl -n '__smolctl_at \'smolctl model df\'' -s v -l verbose -d 'List models and leftovers one by one.'
+complete -c smolctl -n '__smolctl_at \'smolctl model df\'' -l json -d 'Print JSON.'
+complete -c smolctl -n '__smolctl_at \'smolctl model df\'' -l debug -d 'Show tracebacks, and the log of llama.cpp.'
+complete -c smolctl -n '__smolctl_at \'smolctl model df\'' -s h -l help -d 'Show this message and exit.'
+
+complete -c smolctl -n '__smolctl_at \'smolctl model prune\'' -s a -l all -d 'Also models that no tag names, and partial downloads of any age.'
+complete -c smolctl -n '__smolctl_at \'smolctl model prune\'' -l older-than -x -d 'Only what has not changed for so long: 7d, 12h, 2w, 0. Without it, 7d for partial downloads.'
+complete -c smolctl -n '__smolctl_at \'smolctl model prune\'' -l dry-run -d 'Say what would be deleted, and delete nothing.'
+complete -c smolctl -n '__smolctl_at \'smolctl model prune\'' -s y -l yes -d 'Delete without a question, also in a script.'
+complete -c smolctl -n '__smolctl_at \'smolctl model prune\'' -l json -d 'Print JSON.'
+complete -c smolctl -n '__smolctl_at \'smolctl model prune\'' -l debug -d 'Show tracebacks, and the log of llama.cpp.'
+complete -c smolctl -n '__smolctl_at \'smolctl model prune\'' -s h -l help -d 'Show this message and exit.'
+
+complete -c smolctl -n '__smolctl_after \'smolctl model verify\' 0' -a '(__smolctl_names models)'
+complete -c smolctl -n '__smolctl_after \'smolctl model verify\' 0; and __smolctl_is_path' -F
+complete -c smolctl -n '__smolctl_at \'smolctl model verify\'' -l repair -d 'Fetch what is damaged from its registry.'
+complete -c smolctl -n '__smolctl_at \'smolctl model verify\'' -s q -l quiet -d 'Show no progress.'
+complete -c smolctl -n '__smolctl_at \'smolctl model verify\'' -l json -d 'Print JSON.'
+complete -c smolctl -n '__smolctl_at \'smolctl model verify\'' -l plain-http -d 'Speak HTTP to the registry; loopback ones need no flag.'
+complete -c smolctl -n '__smolctl_at \'smolctl model verify\'' -l ca-file -r -F -d 'Trust the certificates in this PEM file too, for the registry.'
+complete -c smolctl -n '__smolctl_at \'smolctl model verify\'' -l max-connections -x -d 'Connections to fetch over at once; 8 unless config.toml says otherwise.'
+complete -c smolctl -n '__smolctl_at \'smolctl model verify\'' -l retries -x -d 'How often to try again in a row when the network fails; 7 unless config.toml says otherwise.'
+complete -c smolctl -n '__smolctl_at \'smolctl model verify\'' -l offline -d 'Keep off the network (also: SMOLCTL_OFFLINE=1).'
+complete -c smolctl -n '__smolctl_at \'smolctl model verify\'' -l debug -d 'Show tracebacks, and the log of llama.cpp.'
+complete -c smolctl -n '__smolctl_at \'smolctl model verify\'' -s h -l help -d 'Show this message and exit.'
 
 complete -c smolctl -n '__smolctl_at \'smolctl model tag\' 0' -a '(__smolctl_names models)'
 complete -c smolctl -n '__smolctl_at \'smolctl model tag\' 0; and __smolctl_is_path' -F
@@ -680,6 +744,14 @@ complete -c smolctl -n '__smolctl_at \'smolctl serve\'' -l retries -x -d 'How of
 complete -c smolctl -n '__smolctl_at \'smolctl serve\'' -l offline -d 'Keep off the network (also: SMOLCTL_OFFLINE=1).'
 complete -c smolctl -n '__smolctl_at \'smolctl serve\'' -l debug -d 'Show tracebacks, and the log of llama.cpp.'
 complete -c smolctl -n '__smolctl_at \'smolctl serve\'' -s h -l help -d 'Show this message and exit.'
+
+complete -c smolctl -n '__smolctl_after \'smolctl share\' 0' -a '(__smolctl_names models)'
+complete -c smolctl -n '__smolctl_after \'smolctl share\' 0; and __smolctl_is_path' -F
+complete -c smolctl -n '__smolctl_at \'smolctl share\'' -l host -x -d 'The address to listen on; 0.0.0.0 for other machines.'
+complete -c smolctl -n '__smolctl_at \'smolctl share\'' -l port -x -d 'The port; 0 takes a free one.'
+complete -c smolctl -n '__smolctl_at \'smolctl share\'' -l json -d 'Print JSON.'
+complete -c smolctl -n '__smolctl_at \'smolctl share\'' -l debug -d 'Show tracebacks, and the log of llama.cpp.'
+complete -c smolctl -n '__smolctl_at \'smolctl share\'' -s h -l help -d 'Show this message and exit.'
 
 complete -c smolctl -n '__smolctl_at \'smolctl login\' 0' -a '(__smolctl_names registries)'
 complete -c smolctl -n '__smolctl_at \'smolctl login\'' -s u -l username -x -d 'Who you are to the registry.'

@@ -10,6 +10,7 @@ Register-ArgumentCompleter -Native -CommandName 'smolctl' -ScriptBlock {
             Commands = [ordered]@{
                 'model' = 'Work with models: run, pull, list, remove.'
                 'serve' = 'Serve all models over HTTP: OpenAI''s API, on port 12434.'
+                'share' = 'Share the models that are here with other machines, to pull from.'
                 'login' = 'Log in to a registry, Docker Hub by default.'
                 'logout' = 'Forget the credentials for a registry.'
                 'logs' = 'Prompts and replies, kept when it is on; off at first.'
@@ -44,10 +45,14 @@ Register-ArgumentCompleter -Native -CommandName 'smolctl' -ScriptBlock {
                 'sessions' = 'Conversations that `run` goes on with.'
                 'status' = 'Show what runs, and where things are.'
                 'ls' = 'List the models that are here (also: list).'
+                'search' = 'Search for models on Docker Hub, or in a registry.'
                 'variants' = 'List the variants of a model that its registry has.'
                 'card' = 'Show a model''s card: what it is, what it is for, its variants.'
                 'inspect' = 'Show everything about a model (also: show).'
                 'rm' = 'Remove a name; the model goes with its last name.'
+                'df' = 'Show what the models take of the disk.'
+                'prune' = 'Delete from the cache what no model needs.'
+                'verify' = 'Hash what is here again, and mend what is damaged.'
                 'tag' = 'Give a model another name.'
                 'bench' = 'Measure how fast a model is on this machine.'
                 'resolve' = 'Print the path of a model''s GGUF file, for other tools.'
@@ -468,6 +473,8 @@ Register-ArgumentCompleter -Native -CommandName 'smolctl' -ScriptBlock {
                 '--json' = 'Print JSON.'
                 '-q' = 'Print only names and numbers.'
                 '--quiet' = 'Print only names and numbers.'
+                '-a' = 'Also what the log keeps of one prompt alone.'
+                '--all' = 'Also what the log keeps of one prompt alone.'
                 '--debug' = 'Show tracebacks, and the log of llama.cpp.'
                 '-h' = 'Show this message and exit.'
                 '--help' = 'Show this message and exit.'
@@ -529,6 +536,34 @@ Register-ArgumentCompleter -Native -CommandName 'smolctl' -ScriptBlock {
                 '--help' = 'Show this message and exit.'
             }
             Valued = [ordered]@{}
+        }
+        'smolctl model search' = @{
+            Commands = [ordered]@{}
+            Aliases = [ordered]@{}
+            Arguments = @(, $null)
+            Repeats = $true
+            Options = [ordered]@{
+                '--registry' = 'Search this registry, by names, and not Docker Hub.'
+                '-n' = 'How many to show.'
+                '--limit' = 'How many to show.'
+                '--json' = 'Print JSON.'
+                '-q' = 'Print only names.'
+                '--quiet' = 'Print only names.'
+                '--plain-http' = 'Speak HTTP to the registry; loopback ones need no flag.'
+                '--ca-file' = 'Trust the certificates in this PEM file too, for the registry.'
+                '--retries' = 'How often to try again in a row when the network fails; 7 unless config.toml says otherwise.'
+                '--offline' = 'Keep off the network (also: SMOLCTL_OFFLINE=1).'
+                '--debug' = 'Show tracebacks, and the log of llama.cpp.'
+                '-h' = 'Show this message and exit.'
+                '--help' = 'Show this message and exit.'
+            }
+            Valued = [ordered]@{
+                '--registry' = 'registries'
+                '-n' = $null
+                '--limit' = $null
+                '--ca-file' = $null
+                '--retries' = $null
+            }
         }
         'smolctl model variants' = @{
             Commands = [ordered]@{}
@@ -619,6 +654,67 @@ Register-ArgumentCompleter -Native -CommandName 'smolctl' -ScriptBlock {
                 '--help' = 'Show this message and exit.'
             }
             Valued = [ordered]@{}
+        }
+        'smolctl model df' = @{
+            Commands = [ordered]@{}
+            Aliases = [ordered]@{}
+            Arguments = @()
+            Repeats = $false
+            Options = [ordered]@{
+                '-v' = 'List models and leftovers one by one.'
+                '--verbose' = 'List models and leftovers one by one.'
+                '--json' = 'Print JSON.'
+                '--debug' = 'Show tracebacks, and the log of llama.cpp.'
+                '-h' = 'Show this message and exit.'
+                '--help' = 'Show this message and exit.'
+            }
+            Valued = [ordered]@{}
+        }
+        'smolctl model prune' = @{
+            Commands = [ordered]@{}
+            Aliases = [ordered]@{}
+            Arguments = @()
+            Repeats = $false
+            Options = [ordered]@{
+                '-a' = 'Also models that no tag names, and partial downloads of any age.'
+                '--all' = 'Also models that no tag names, and partial downloads of any age.'
+                '--older-than' = 'Only what has not changed for so long: 7d, 12h, 2w, 0. Without it, 7d for partial downloads.'
+                '--dry-run' = 'Say what would be deleted, and delete nothing.'
+                '-y' = 'Delete without a question, also in a script.'
+                '--yes' = 'Delete without a question, also in a script.'
+                '--json' = 'Print JSON.'
+                '--debug' = 'Show tracebacks, and the log of llama.cpp.'
+                '-h' = 'Show this message and exit.'
+                '--help' = 'Show this message and exit.'
+            }
+            Valued = [ordered]@{
+                '--older-than' = $null
+            }
+        }
+        'smolctl model verify' = @{
+            Commands = [ordered]@{}
+            Aliases = [ordered]@{}
+            Arguments = @(, 'models')
+            Repeats = $true
+            Options = [ordered]@{
+                '--repair' = 'Fetch what is damaged from its registry.'
+                '-q' = 'Show no progress.'
+                '--quiet' = 'Show no progress.'
+                '--json' = 'Print JSON.'
+                '--plain-http' = 'Speak HTTP to the registry; loopback ones need no flag.'
+                '--ca-file' = 'Trust the certificates in this PEM file too, for the registry.'
+                '--max-connections' = 'Connections to fetch over at once; 8 unless config.toml says otherwise.'
+                '--retries' = 'How often to try again in a row when the network fails; 7 unless config.toml says otherwise.'
+                '--offline' = 'Keep off the network (also: SMOLCTL_OFFLINE=1).'
+                '--debug' = 'Show tracebacks, and the log of llama.cpp.'
+                '-h' = 'Show this message and exit.'
+                '--help' = 'Show this message and exit.'
+            }
+            Valued = [ordered]@{
+                '--ca-file' = $null
+                '--max-connections' = $null
+                '--retries' = $null
+            }
         }
         'smolctl model tag' = @{
             Commands = [ordered]@{}
@@ -741,6 +837,24 @@ Register-ArgumentCompleter -Native -CommandName 'smolctl' -ScriptBlock {
                 '--ca-file' = $null
                 '--max-connections' = $null
                 '--retries' = $null
+            }
+        }
+        'smolctl share' = @{
+            Commands = [ordered]@{}
+            Aliases = [ordered]@{}
+            Arguments = @(, 'models')
+            Repeats = $true
+            Options = [ordered]@{
+                '--host' = 'The address to listen on; 0.0.0.0 for other machines.'
+                '--port' = 'The port; 0 takes a free one.'
+                '--json' = 'Print JSON.'
+                '--debug' = 'Show tracebacks, and the log of llama.cpp.'
+                '-h' = 'Show this message and exit.'
+                '--help' = 'Show this message and exit.'
+            }
+            Valued = [ordered]@{
+                '--host' = $null
+                '--port' = $null
             }
         }
         'smolctl login' = @{

@@ -72,9 +72,8 @@ def tracked_files(root: Path) -> set[str] | None:
     """Return the files that git keeps at `root`; None where it keeps none."""
     if not (root / ".git").exists():
         return None
-    done = subprocess.run(
-        ("git", "-C", str(root), "ls-files", "-z"), capture_output=True, check=True, text=True
-    )
+    command = ("git", "-C", str(root), "ls-files", "-z")
+    done = subprocess.run(command, capture_output=True, check=True, text=True)
     return {name for name in done.stdout.split("\0") if name}
 
 

@@ -29,7 +29,7 @@ from rich.style import Style
 from rich.text import Text
 
 from smolctl.demo.artifact import publish
-from smolctl.registry.server import serving
+from smolctl.registry.sharing.server import serving
 from smolctl.store.store import Store
 
 if TYPE_CHECKING:

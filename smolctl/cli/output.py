@@ -88,11 +88,6 @@ class Output:
         """Whether stdout can carry signs that ASCII lacks."""
         return "utf" in (sys.stdout.encoding or "").lower()
 
-    @property
-    def columns(self) -> int:
-        """How wide the terminal behind stdout is; 0 where it does not say, or there is none."""
-        return _columns(sys.stdout)
-
     def line(self, text: str = "") -> None:
         """Print a line of the answer."""
         self._stdout(f"{printable(text)}\n")
@@ -147,7 +142,7 @@ class Output:
         cells = [list(headers), *([printable_line(cell) for cell in row] for row in rows)]
         sizes = [[width_of(cell) for cell in row] for row in cells]
         widths = [max(column) for column in zip(*sizes, strict=True)]
-        screen = self.columns if self.stdout_is_terminal else 0
+        screen = self.columns
         if screen >= _NARROWEST and sum(widths) + len(GAP) * (len(widths) - 1) > screen:
             from smolctl.cli.narrow_table import fitted
 

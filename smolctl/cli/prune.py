@@ -74,7 +74,8 @@ def command(
     if dry_run:
         _show(store, output, planned, None, as_json=as_json)
         return
-    if everything and not confirmed(output, _described(planned), yes=yes or planned.is_empty):
+    asks = everything and not planned.is_empty
+    if asks and not confirmed(output, _described(planned), yes=yes, named=False):
         return
     done = carry_out(store, planned)
     _show(store, output, planned, done, as_json=as_json)

@@ -49,7 +49,7 @@ STATIC = {
     "smolctl log": ["login", "logout", "logs"],
     "smolctl model r": ["resolve", "rm", "run"],
     "smolctl model li": ["list"],
-    "smolctl model se": ["sessions"],
+    "smolctl model se": ["search", "sessions"],
     "smolctl model list --j": ["--json"],
     "smolctl model sessions s": ["show"],
     "smolctl --debug model unl": ["unload"],
