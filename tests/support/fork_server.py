@@ -2,7 +2,8 @@
 
 Three quarters of a command's time are Python's start and imports, and tests run hundreds. A child
 of this process is one where they are done: it has its own environment, folder, descriptors and
-signals, and ends as Python ends. `forked.py` talks to this.
+signals, and ends as Python ends. `forked.py` talks to this. So is the process of a model that
+such a child starts, for which llama.cpp has been loaded.
 
 What a child is to be comes as JSON, over a socket, with the descriptors that it gets as its
 standard streams and one more: there its process ID is written, and its status when it has ended.
@@ -31,6 +32,7 @@ from typing import Any, NoReturn
 
 import smolctl
 from smolctl.__main__ import main
+from smolctl.runner.worker import main as be_worker
 
 PID = struct.Struct("!I")
 STATUS = struct.Struct("!i")
@@ -38,6 +40,9 @@ _CANNOT_FLUSH = 120
 """What Python exits with then."""
 MAXIMUM_REQUEST = 1024 * 1024
 
+_posix_spawn = os.posix_spawn
+_STREAMS_BEFORE: list[Any] = []
+"""Kept, because one that nobody has is flushed."""
 _IMPORTED_LATER = (
     "concurrent.futures.thread",
     "encodings.idna",
@@ -82,9 +87,15 @@ class FromNowOn:
         line = ["-m", "smolctl", *self.request["arguments"]]
         sys.orig_argv = [sys.executable, *line]
         sys.argv = [str(sys.modules["smolctl.__main__"].__file__), *self.request["arguments"]]
-        sys.stdin = sys.__stdin__ = _stream(0, "r", sys.stdin)
-        sys.stdout = sys.__stdout__ = _stream(1, "w", sys.stdout)
-        sys.stderr = sys.__stderr__ = _stream(2, "w", sys.stderr)
+        _open_streams()
+        os.posix_spawn = _spawn
+
+
+def _open_streams() -> None:
+    _STREAMS_BEFORE.extend((sys.stdin, sys.stdout, sys.stderr))
+    sys.stdin = sys.__stdin__ = _stream(0, "r", sys.stdin)
+    sys.stdout = sys.__stdout__ = _stream(1, "w", sys.stdout)
+    sys.stderr = sys.__stderr__ = _stream(2, "w", sys.stderr)
 
 
 def _stream(number: int, mode: str, like: io.TextIOWrapper) -> io.TextIOWrapper:
@@ -97,6 +108,42 @@ def _stream(number: int, mode: str, like: io.TextIOWrapper) -> io.TextIOWrapper:
         newline="\n",
         line_buffering=number == 2 or binary.isatty(),
     )
+
+
+def _spawn(path: str, line: list[str], environment: dict[str, str], **how: Any) -> int:
+    """Start what `os.posix_spawn` would: the process of a model is forked as well."""
+    # A fork has one thread: what others hold locked would stay locked there.
+    if "smolctl.runner.worker" not in line[-1] or threading.active_count() > 1:
+        return _posix_spawn(path, line, environment, **how)
+    pid = os.fork()
+    if pid != 0:
+        return pid
+    if how["setsid"]:
+        os.setsid()
+    for action, number, *more in how["file_actions"]:
+        if action == os.POSIX_SPAWN_DUP2:
+            os.dup2(number, more[0])
+        else:
+            opened = os.open(*more)
+            os.dup2(opened, number)
+            os.close(opened)
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    signal.pthread_sigmask(signal.SIG_SETMASK, how["setsigmask"])
+    for ended_by in how["setsigdef"]:
+        signal.signal(ended_by, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+    sys.unraisablehook = sys.__unraisablehook__
+    os.environ.clear()
+    os.environ.update(environment)
+    sys.argv = ["-c"]
+    _open_streams()
+    gc.enable()
+    try:
+        be_worker()
+    except BaseException:  # noqa: BLE001 - nothing of the command's may go on here
+        sys.excepthook(*sys.exc_info())
+    os._exit(1)
 
 
 def _import_everything() -> None:
