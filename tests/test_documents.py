@@ -10,9 +10,9 @@ import pytest
 from shell_integration.tree import Command, read_commands
 
 ROOT = Path(__file__).parents[1]
-DOCUMENTS = [
-    ROOT / name for name in ("README.md", "ARCHITECTURE.md", "SECURITY.md")
-] + sorted((ROOT / "docs").glob("*.md"))
+DOCUMENTS = [ROOT / name for name in ("README.md", "ARCHITECTURE.md", "SECURITY.md")] + sorted(
+    (ROOT / "docs").glob("*.md")
+)
 DOCUMENTS = [path for path in DOCUMENTS if path.exists()]
 OTHERS = {"--staged", "--password-stdin"}
 """Flags of other programs that stand in one line with smolctl."""

@@ -38,10 +38,8 @@ echo "A wheel of this tree and one of the sdist are the same file."
 
 echo "Installing the wheel into an environment of its own. llama.cpp comes from pip's cache, or is"
 echo "compiled, which takes minutes."
-cache=$("$venv/bin/python" -m pip cache dir)
 "$venv/bin/python" -m venv "$scratch/venv"
-"$scratch/venv/bin/python" -m pip --disable-pip-version-check --quiet --cache-dir "$cache" \
-    install "$wheel"
+"$scratch/venv/bin/python" -m pip --disable-pip-version-check --quiet install "$wheel"
 [ -s "$scratch/venv/share/man/man1/smolctl-model-run.1" ]
 
 # As a user who has never seen the repository: another folder, nothing of this one's environment.

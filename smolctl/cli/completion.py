@@ -50,9 +50,10 @@ def command(
     """Print the script that completes smolctl's commands in a shell.
 
     It knows commands and options, and asks smolctl for the names of models and conversations.
-    Nothing is installed: put it where the shell looks, as in the examples, and the undo is to
-    delete that file. An installation by pip has the scripts for bash, zsh and fish in its share
-    folder; where that is /usr/local or /usr, the shells find them there by themselves.
+    Nothing is installed: put it where the shell looks, as in the examples (mkdir -p makes a folder
+    that is missing), and the undo is to delete that file. An installation by pip has the scripts
+    for bash, zsh and fish in its share folder; where that is /usr/local or /usr, the shells find
+    them there by themselves. What pipx installs is found by bash, fish and man.
     """
     Invocation.of(ctx).output.piece(_script(_FILES[shell]))
 
