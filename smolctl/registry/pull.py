@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from smolctl.errors import IntegrityError, ModelNotFound, SmolctlError, StorageError
+from smolctl.errors import IntegrityError, ModelNotFound, StorageError
 from smolctl.model import document
 from smolctl.model.artifact import Artifact
 from smolctl.model.config import ConfigSchema

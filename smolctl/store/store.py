@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from smolctl.model.digest import Digest
-    from smolctl.store.index import IndexEntry
 
 _LAYOUT_FILE = "oci-layout"
 _WRITERS_LOCK = "writers.lock"

@@ -7,13 +7,14 @@ import re
 from contextlib import suppress
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from smolctl.engine.gbnf import Grammar
 from smolctl.engine.json_schema import JSON_OBJECT, grammar_of
 from smolctl.engine.sampling import Sampling
 from smolctl.errors import InvalidGrammar, SmolctlError
+from tests.support.examples import examples
 from tests.support.generating import chat, reply, request
 
 FREE = Sampling(temperature=1.5, top_k=0, top_p=1, min_p=0, max_tokens=300)
@@ -85,7 +86,7 @@ def test_no_text_is_anything_but_a_grammar_or_refused(text):
             Grammar(source)
 
 
-@settings(deadline=None, max_examples=50)
+@examples(50)
 @given(body=st.text('rot "ab()[]|*+?{}1,\n\\x#-^.', max_size=40))
 def test_what_our_parser_lets_through_llama_cpp_does_not_crash_on(eight, body):
     with suppress(SmolctlError):
