@@ -110,11 +110,13 @@ def inspect_remote(
 
     Raises `UsageError` when offline, and what fetching its documents does.
     """
+    from smolctl.registry.next_step import next_step
     from smolctl.registry.remote_model import fetch_document, read_model, serve_manifest
 
     store = invocation.store
     with invocation.registries.sources(reference, invocation.output.notice) as (sources, _):
-        served = serve_manifest(sources, reference)
+        with next_step(sources, reference):
+            served = serve_manifest(sources, reference)
         remote = read_model(served, store.blobs)
 
         def read(layer: Layer, what: str) -> bytes:
@@ -125,22 +127,6 @@ def inspect_remote(
         here = {name: None for model in same for name in model.names}
         model = StoredModel(served.descriptor, tuple({reference: None, **here}))
         read_out(Inspected(model, remote.artifact, remote.header, remote.problem, read))
-
-
-def remote_reference(invocation: Invocation, name: str) -> Reference:
-    """Return what to ask a registry for; an ID stands for where its model came from.
-
-    Raises `ModelNotFound` for an ID of no model here.
-    """
-    found = invocation.store.find(name)
-    reference = invocation.reference_of(name, found)
-    if reference is not None:
-        return reference
-    if found is None or not found.names:
-        raise ModelNotFound(
-            f"no model here has the ID {name}", hint="A registry knows models by their names."
-        )
-    return found.names[0].pinned(found.id)
 
 
 def _check_plain(layer: Layer, what: str) -> None:

@@ -17,8 +17,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smolctl.cli.narrow_table import fitted
-from smolctl.cli.output import Output, printable, printable_line, width_of
+from smolctl.cli.narrow_table import beginning, fitted
+from smolctl.cli.output import Output, brief, printable, printable_line, width_of
 from smolctl.errors import StorageError
 
 if TYPE_CHECKING:
@@ -239,6 +239,22 @@ def test_a_notice_breaks_between_words_on_a_terminal(
     assert told(monkeypatch, 0, text) == [text]
 
 
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("short", "short"),
+        ("two\n\t lines", "two lines"),
+        ("a\x1b[31mb", "a[31mb"),
+        ("exactly 10", "exactly 10"),
+        ("more than ten", "more than…"),
+        ("x" * 100, "x" * 9 + "…"),
+        (" " * 100 + "far", "…"),
+    ],
+)
+def test_the_beginning_of_a_text(text: str, shown: str) -> None:
+    assert brief(text, 10) == shown
+
+
 MODELS = (
     ("MODEL NAME", "KIND", "MODEL ID", "SIZE"),
     [("ai/smollm2:latest", "llama", "79d8f748c36f", "1 MB"), ("ai/東京:v1", "x", "0", "2 MB")],
@@ -287,3 +303,18 @@ def test_a_fitted_table_fits_or_has_little_left(rows: list[tuple[str, ...]], col
     widths = [max(map(width_of, column)) for column in zip(*made, strict=True)]
     assert sum(widths) + 3 * (len(widths) - 1) <= columns or widths == [max(widths)]
     assert made[0] == list("abc"[: len(made[0])])
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("ten digits", "ten digits"),
+        ("eleven digits", "eleven di…"),
+        ("nine and more", "nine and…"),
+        ("\u4e00" * 5, "\u4e00" * 5),
+        ("\u4e00" * 6, "\u4e00" * 4 + "…"),
+        ("", ""),
+    ],
+)
+def test_the_beginning_of_a_text_is_what_fits_on_a_terminal(text: str, shown: str) -> None:
+    assert beginning(text, 10) == shown

@@ -83,7 +83,7 @@ class TestOneForAll:
         assert after.last_used > before.last_used
 
     def test_two_that_start_at_once_get_one_worker(self, smolctl: Smolctl, gguf: str) -> None:
-        processes = [smolctl.start("model", "run", gguf, *FRANCE) for _ in range(3)]
+        processes = [smolctl.start("model", "run", gguf, *FRANCE, anew=True) for _ in range(3)]
         answers = [process.communicate(timeout=LIMIT) for process in processes]
         assert answers == [(PARIS.encode(), b"")] * 3
         assert worker(smolctl).name == Path(gguf).name
