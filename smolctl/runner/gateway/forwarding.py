@@ -134,7 +134,7 @@ class Forwarding:
         try:
             asking = connection.ask("POST", f"/v1/{self._operation}", named, body)
             head = await _answered(asking, route.socket)
-            kept = [(name, text) for name, text in head.headers if name not in _NOT_PASSED_BACK]
+            kept = [header for header in head.headers if header[0] not in _NOT_PASSED_BACK]
             if not _is_stream(head):
                 content = await connection.read()
                 if head.status_code == 409 and WORKER_DIFFERS.encode() in content:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ipaddress
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import uvicorn
@@ -53,7 +52,7 @@ def serve(app: ASGIApp, listener: socket.socket) -> None:
         timeout_keep_alive=_KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=_MOMENT_SECONDS,
     )
-    with suppress(OSError), listener:
+    with listener:
         uvicorn.Server(config).run([listener])
 
 
