@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from smolctl.cli.answer_view import answer_view
-from smolctl.cli.inspected import Inspected, inspect_here, inspect_remote, remote_reference
+from smolctl.cli.inspected import Inspected, inspect_here, inspect_remote
 from smolctl.cli.invocation import Invocation
 from smolctl.cli.layout import refuse_layout
 from smolctl.cli.options import (
@@ -71,7 +71,7 @@ def command(
     name = model
     reference = None
     if found is None or found.names:
-        reference = remote_reference(invocation, model)
+        reference = invocation.remote_reference(model)
         name = invocation.store.familiar(reference)
 
     def read(inspected: Inspected) -> None:

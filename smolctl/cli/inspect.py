@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from smolctl.cli.inspected import Inspected, inspect_here, inspect_remote, remote_reference
+from smolctl.cli.inspected import Inspected, inspect_here, inspect_remote
 from smolctl.cli.invocation import Invocation
 from smolctl.cli.layout import refuse_layout
 from smolctl.cli.listed import Listed
@@ -20,6 +20,7 @@ from smolctl.cli.options import (
     PlainHttpFlag,
     RetriesFlag,
 )
+from smolctl.cli.output import brief
 from smolctl.errors import ModelNotFound, UsageError
 from smolctl.model.gguf import ArrayFacts, GGUFHeader
 from smolctl.model.layer import Role
@@ -37,7 +38,7 @@ EXAMPLES = (
     ("What it may be used for", "smolctl model inspect smollm2 --license"),
 )
 
-_SHOWN_LENGTH = 100
+_SHOWN_LETTERS = 100
 _LABEL_WIDTH = 16
 
 
@@ -82,7 +83,7 @@ def command(
     else:
         show = partial(_show, output, store)
     if remote:
-        inspect_remote(invocation, remote_reference(invocation, model), show)
+        inspect_remote(invocation, invocation.remote_reference(model), show)
     else:
         show(inspect_here(store, model))
 
@@ -254,5 +255,4 @@ def _plain(value: Any) -> Any:
 def _shown(value: Any) -> str:
     if isinstance(value, ArrayFacts):
         return f"{value.length} of {value.element_type}"
-    text = " ".join(str(value).split())
-    return text if len(text) <= _SHOWN_LENGTH else f"{text[:_SHOWN_LENGTH]}…"
+    return brief(str(value), _SHOWN_LETTERS)

@@ -129,22 +129,6 @@ def inspect_remote(
         read_out(Inspected(model, remote.artifact, remote.header, remote.problem, read))
 
 
-def remote_reference(invocation: Invocation, name: str) -> Reference:
-    """Return what to ask a registry for; an ID stands for where its model came from.
-
-    Raises `ModelNotFound` for an ID of no model here.
-    """
-    found = invocation.store.find(name)
-    reference = invocation.reference_of(name, found)
-    if reference is not None:
-        return reference
-    if found is None or not found.names:
-        raise ModelNotFound(
-            f"no model here has the ID {name}", hint="A registry knows models by their names."
-        )
-    return found.names[0].pinned(found.id)
-
-
 def _check_plain(layer: Layer, what: str) -> None:
     if layer.packing is not Packing.RAW:
         raise IntegrityError(f"the {what} is in an archive ({layer.packing.value})")

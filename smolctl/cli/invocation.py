@@ -177,6 +177,21 @@ class Invocation:
             return None
         return self.store.parse(name)
 
+    def remote_reference(self, name: str) -> Reference:
+        """Return what to ask a registry for; an ID stands for where its model came from.
+
+        Raises `ModelNotFound` for an ID of no model here.
+        """
+        found = self.store.find(name)
+        reference = self.reference_of(name, found)
+        if reference is not None:
+            return reference
+        if found is None or not found.names:
+            raise ModelNotFound(
+                f"no model here has the ID {name}", hint="A registry knows models by their names."
+            )
+        return found.names[0].pinned(found.id)
+
     def _newer(self, reference: Reference, found: StoredModel) -> StoredModel:
         try:
             return self.pull(reference).model

@@ -48,6 +48,14 @@ def printable_line(text: str) -> str:
     return " ".join(printable(text).split())
 
 
+def brief(text: str, letters: int = 40) -> str:
+    """Return the beginning of `text` on one line, with a `…` in it where more follows."""
+    line = printable_line(text[: 4 * letters])
+    if len(line) <= letters and len(text) <= 4 * letters:
+        return line
+    return f"{line[: letters - 1].rstrip()}…"
+
+
 class Output:
     """The two streams, and how to write to each. `debug` adds what developers want to see."""
 

@@ -19,11 +19,10 @@ from smolctl.cli.options import (
     PullPolicy,
     RetriesFlag,
 )
-from smolctl.errors import IntegrityError, ModelNotFound
+from smolctl.errors import IntegrityError
 from smolctl.model.units import format_size
 
 if TYPE_CHECKING:
-    from smolctl.model.reference import Reference
     from smolctl.store.store import StoredModel
 
 EXAMPLES = (
@@ -97,7 +96,7 @@ def _pull(invocation: Invocation, name: str, *, quiet: bool) -> _Result:
     elif invocation.offline:
         pulled, fetched, changed = invocation.obtain(name, PullPolicy.never), 0, False
     else:
-        result = invocation.pull(reference or _origin(name, found), quiet=quiet)
+        result = invocation.pull(invocation.remote_reference(name), quiet=quiet)
         pulled, fetched, changed = result.model, result.fetched, result.changed
         if result.moved_from is not None and not quiet:
             invocation.output.notice(
@@ -124,15 +123,6 @@ def _is_pinned(invocation: Invocation, name: str, found: StoredModel) -> bool:
         return not invocation.store.missing_blobs(invocation.store.artifact(found).manifest)
     except IntegrityError:  # damaged: pulling it again is what repairs it
         return False
-
-
-def _origin(model_id: str, found: StoredModel | None) -> Reference:
-    """Return where the model of that ID came from. Raises `ModelNotFound`."""
-    if found is None or not found.names:
-        raise ModelNotFound(
-            f"no model here has the ID {model_id}", hint="A registry knows models by their names."
-        )
-    return found.names[0].pinned(found.id)
 
 
 def _as_json(result: _Result) -> dict[str, object]:

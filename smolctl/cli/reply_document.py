@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from smolctl.cli.reply_output import check_calls, check_form
-from smolctl.cli.statistics import tokens_per_second
+from smolctl.cli.statistics import timings_json, tokens_per_second, usage_json
 from smolctl.cli.tool_output import arguments_of
 from smolctl.errors import NotRunnable
 
@@ -79,19 +79,8 @@ def _cost(
         prompt = tokens_per_second(usage.prompt - usage.cached, timings.prompt)
         generated = tokens_per_second(usage.completion, timings.generation)
     return {
-        "usage": usage
-        and {
-            "prompt_tokens": usage.prompt,
-            "cached_tokens": usage.cached,
-            "completion_tokens": usage.completion,
-        },
-        "timings": {
-            "load_seconds": _rounded(load_seconds),
-            "queued_seconds": _rounded(timings.queued if timings else None),
-            "prompt_seconds": _rounded(timings.prompt if timings else None),
-            "first_token_seconds": _rounded(timings.first_token if timings else None),
-            "generation_seconds": _rounded(timings.generation if timings else None),
-        },
+        "usage": usage_json(usage),
+        "timings": {"load_seconds": _rounded(load_seconds), **timings_json(timings)},
         "rates": {
             "prompt_tokens_per_second": _rounded(prompt),
             "completion_tokens_per_second": _rounded(generated),

@@ -7,13 +7,12 @@ import termios
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from smolctl.cli.echo import LOCAL_FLAGS
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from smolctl.cli.output import Output
-
-_LOCAL_FLAGS = 3
-"""Where `termios.tcgetattr` has the flags that ECHO is one of."""
 
 
 def ask(question: str, output: Output) -> str:
@@ -44,7 +43,7 @@ def _no_echo() -> Iterator[None]:
     handle = sys.stdin.fileno()
     before = termios.tcgetattr(handle)
     quiet = [*before]
-    quiet[_LOCAL_FLAGS] = before[_LOCAL_FLAGS] & ~termios.ECHO
+    quiet[LOCAL_FLAGS] &= ~termios.ECHO
     # What was typed too early was shown: it is thrown away, so that nobody takes it for secret.
     termios.tcsetattr(handle, termios.TCSAFLUSH, quiet)
     try:

@@ -1,4 +1,4 @@
-"""What a reply took, in lines for a person: `--verbose` and `/stats`."""
+"""What a reply took: in lines for a person (`--verbose`, `/stats`), and as JSON has it."""
 
 from __future__ import annotations
 
@@ -28,6 +28,26 @@ def statistics_lines(
     if timings is not None:
         rows.append(("first token", f"after {_seconds(timings.first_token)}"))
     return [f"{name + ':':<13}{value}" for name, value in rows]
+
+
+def usage_json(usage: Usage | None) -> dict[str, int] | None:
+    """Return the tokens of a reply, under the names that all our JSON has for them."""
+    if usage is None:
+        return None
+    return {
+        "prompt_tokens": usage.prompt,
+        "cached_tokens": usage.cached,
+        "completion_tokens": usage.completion,
+    }
+
+
+def timings_json(timings: Timings | None) -> dict[str, float | None]:
+    """Return the seconds of a reply, to the microsecond; null where nobody measured them."""
+    names = ("queued", "prompt", "first_token", "generation")
+    return {
+        f"{name}_seconds": None if timings is None else round(getattr(timings, name), 6)
+        for name in names
+    }
 
 
 def tokens_per_second(tokens: int, seconds: float) -> float | None:

@@ -40,6 +40,8 @@ _BOUNDARIES = (
 )
 """Where a text is split best: between paragraphs, sentences or lines, words."""
 
+_BLANKS = re.compile(r"\s+")
+
 
 @dataclass(frozen=True)
 class Fitted:
@@ -101,20 +103,22 @@ def split(text: str, letters: int) -> list[str]:
     such an end in its second half. Joined they are the text, but for blanks around the cuts.
     """
     parts = []
-    rest = text.strip()
-    while len(rest) > letters:
-        even = -(-len(rest) // -(-len(rest) // letters))
+    text = text.strip()
+    begin = 0
+    while (left := len(text) - begin) > letters:
+        even = -(-left // -(-left // letters))
         # Somewhat longer than even: the parts get shorter where they are cut.
-        cut = _cut(rest, min(letters, even + even // 8 + 1))
-        parts.append(rest[:cut].rstrip())
-        rest = rest[cut:].lstrip()
-    return [part for part in [*parts, rest] if part]
+        end = _cut(text, begin, begin + min(letters, even + even // 8 + 1))
+        parts.append(text[begin:end].rstrip())
+        blanks = _BLANKS.match(text, end)
+        begin = blanks.end() if blanks else end
+    return [part for part in [*parts, text[begin:]] if part]
 
 
-def _cut(text: str, limit: int) -> int:
-    """Return where to cut `text`, at `limit` or before."""
+def _cut(text: str, begin: int, limit: int) -> int:
+    """Return where to cut what begins at `begin`, at `limit` or before."""
     for boundary in _BOUNDARIES:
-        ends = [match.end() for match in boundary.finditer(text, limit // 2, limit)]
+        ends = [match.end() for match in boundary.finditer(text, (begin + limit) // 2, limit)]
         if ends:
             return ends[-1]
     return limit

@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smolctl.cli.narrow_table import beginning, fitted
-from smolctl.cli.output import Output, printable, printable_line, width_of
+from smolctl.cli.output import Output, brief, printable, printable_line, width_of
 from smolctl.errors import StorageError
 
 if TYPE_CHECKING:
@@ -237,6 +237,22 @@ def test_a_notice_breaks_between_words_on_a_terminal(
 ) -> None:
     assert told(monkeypatch, 22, text) == lines
     assert told(monkeypatch, 0, text) == [text]
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("short", "short"),
+        ("two\n\t lines", "two lines"),
+        ("a\x1b[31mb", "a[31mb"),
+        ("exactly 10", "exactly 10"),
+        ("more than ten", "more than…"),
+        ("x" * 100, "x" * 9 + "…"),
+        (" " * 100 + "far", "…"),
+    ],
+)
+def test_the_beginning_of_a_text(text: str, shown: str) -> None:
+    assert brief(text, 10) == shown
 
 
 MODELS = (

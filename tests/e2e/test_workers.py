@@ -21,7 +21,7 @@ from smolctl.store.storage import locked
 from tests.support.imports import HEAVY, imported_by
 from tests.support.processes import Smolctl
 from tests.support.random_model import CHATML, Geometry, write_random_model
-from tests.support.waiting import wait_until
+from tests.support.waiting import wait_for_end, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,17 +47,6 @@ def worker(smolctl: Smolctl) -> Worker:
     """The one worker there is."""
     (only,) = running_workers(smolctl.settings)
     return only
-
-
-def wait_for_end(pid: int) -> None:
-    try:
-        handle = os.pidfd_open(pid)
-    except ProcessLookupError:
-        return
-    try:
-        assert select.select([handle], [], [], LIMIT)[0], "it stays"
-    finally:
-        os.close(handle)
 
 
 def begun(smolctl: Smolctl, *arguments: str) -> subprocess.Popen[bytes]:

@@ -125,6 +125,11 @@ SCHEMAS = {
     "required only": {"type": "object", "required": ["x"], "properties": {"x": {"type": "null"}}},
     "no members": {"type": "object", "properties": {}, "additionalProperties": False},
     "map": {"type": "object", "additionalProperties": {"type": "null"}},
+    "beside choices": {"type": "object", "properties": {"a": {"const": 1}, "b": {"const": 2}},
+                       "anyOf": [{"required": ["a"]}, {"required": ["b"]}, {"const": 3}]},
+    "beside a reference": {"properties": {"a": {"const": 1}}, "required": ["a"],
+                           "$ref": "#/$defs/b",
+                           "$defs": {"b": {"properties": {"b": {"const": 2}}, "required": ["b"]}}},
     "share": {"type": ["number", "null"], "minimum": 0, "maximum": 1},
     "dice": {"type": "integer", "exclusiveMinimum": -7, "maximum": 12},
     "code": {"type": "string", "pattern": r'^[A-Z]{2}-\d{2,3}("|\\)$'},
@@ -170,6 +175,10 @@ def _check(value, schema):
         assert value == {"x": None}
     elif schema is SCHEMAS["map"]:
         assert set(value.values()) <= {None}
+    elif schema is SCHEMAS["beside choices"]:
+        assert value in ({"a": 1}, {"b": 2}, {"a": 1, "b": 2}, 3)
+    elif schema is SCHEMAS["beside a reference"]:
+        assert value == {"a": 1, "b": 2}
     elif schema is SCHEMAS["share"]:
         assert value is None or 0 <= value <= 1
     elif schema is SCHEMAS["dice"]:

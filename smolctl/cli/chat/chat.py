@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import termios
-import textwrap
 from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
@@ -13,7 +12,7 @@ from smolctl.cli.chat.commands import COMMAND_NAMES, find_command
 from smolctl.cli.chat.context_room import OUTGROWN, fitted, shortened, tokens_per_letter
 from smolctl.cli.chat.keyboard import typing_hidden
 from smolctl.cli.chat.typed import Ordered, Said, understood
-from smolctl.cli.output import printable_line
+from smolctl.cli.output import brief
 from smolctl.cli.statistics import statistics_lines
 from smolctl.engine.conversation import ChatRequest
 from smolctl.errors import PromptTooLong, SmolctlError, UsageError
@@ -121,7 +120,7 @@ class Chat:
         elif self.dialogue.turns:
             question = self.dialogue.turns[-1].question
             self.change(self.dialogue.undone())
-            self.output.notice(f"Taken back: {_brief(question)}")
+            self.output.notice(f"Taken back: {brief(question, _SHOWN_LETTERS)}")
         else:
             raise UsageError("there is nothing to undo")
 
@@ -152,7 +151,10 @@ class Chat:
         """Show what was said last, in short."""
         if self.dialogue.turns:
             last = self.dialogue.turns[-1]
-            self.output.notice(f"> {_brief(last.question)}\n{_brief(last.answer)}")
+            question, answer = (
+                brief(text, _SHOWN_LETTERS) for text in (last.question, last.answer)
+            )
+            self.output.notice(f"> {question}\n{answer}")
 
     @property
     def _named_model(self) -> str:
@@ -265,7 +267,3 @@ class Chat:
             answer.usage,
             answer.timings,
         )
-
-
-def _brief(text: str) -> str:
-    return textwrap.shorten(printable_line(text), _SHOWN_LETTERS, placeholder=" …")

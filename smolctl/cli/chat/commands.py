@@ -16,9 +16,8 @@ from smolctl.cli.chat.sampling_values import (
     changed,
     differing,
     listed,
-    shortened,
 )
-from smolctl.cli.output import printable, printable_line
+from smolctl.cli.output import brief, printable, printable_line
 from smolctl.cli.text_file import named_path, read_text_file
 from smolctl.errors import UsageError
 
@@ -73,7 +72,7 @@ def find_command(name: str) -> Command:
     near = difflib.get_close_matches(name, COMMAND_NAMES, n=1)
     guess = f"Did you mean /{near[0]}?" if near else "/help lists what there is."
     raise UsageError(
-        f"no such command: /{shortened(name)}",
+        f"no such command: /{brief(name)}",
         hint=f"{guess} A message that begins with a slash is typed with two of them.",
     )
 
@@ -154,7 +153,7 @@ def _set(chat: Chat, argument: str) -> None:
 def _switched(name: str, value: str) -> bool:
     if value.lower() in _ON | _OFF:
         return value.lower() in _ON
-    raise UsageError(f"{name} cannot be {shortened(value)}: it is on or off")
+    raise UsageError(f"{name} cannot be {brief(value)}: it is on or off")
 
 
 def _show(chat: Chat, argument: str) -> None:
@@ -224,7 +223,7 @@ def _file(chat: Chat, argument: str) -> None:
         return
     lines = [
         f"{printable_line(each.name)}: {_counted(each.lines, 'line')},"
-        f" {_counted(len(each.text), 'letter')}: {shortened(printable_line(each.text[:200]))}"
+        f" {_counted(len(each.text), 'letter')}: {brief(each.text)}"
         for each in chat.attachments
     ]
     chat.output.notice("\n".join([*lines, "They go with the next message; /file - drops them."]))

@@ -6,13 +6,13 @@ import difflib
 from dataclasses import fields, replace
 from typing import Any
 
+from smolctl.cli.output import brief
 from smolctl.engine.sampling import Sampling
 from smolctl.errors import UsageError
 
 _WHOLE = frozenset({"top_k", "seed", "max_tokens"})
 _DEFAULTS = {field.name: field.default for field in fields(Sampling) if field.name != "logit_bias"}
 _TO_DEFAULT = frozenset({"default", "none"})
-_SHOWN_LETTERS = 40
 
 NAMES = tuple(_DEFAULTS)
 """What can be set, in the order of `Sampling`."""
@@ -26,7 +26,7 @@ def canonical(name: str, among: tuple[str, ...] = NAMES) -> str:
     begun = [each for each in among if each.startswith(found)]
     near = begun or difflib.get_close_matches(found, among, n=1)
     guess = f"did you mean {near[0]}?" if near else "/set lists what there is."
-    raise UsageError(f"there is no setting {shortened(name)}; {guess}")
+    raise UsageError(f"there is no setting {brief(name)}; {guess}")
 
 
 def changed(sampling: Sampling, name: str, text: str) -> Sampling:
@@ -42,13 +42,13 @@ def changed(sampling: Sampling, name: str, text: str) -> Sampling:
         values[name] = int(text) if name in _WHOLE else float(text)
     except ValueError:
         kind = "a whole number" if name in _WHOLE else "a number"
-        raise UsageError(f"{name} cannot be {shortened(text)}: it must be {kind}") from None
+        raise UsageError(f"{name} cannot be {brief(text)}: it must be {kind}") from None
     try:
         return replace(sampling, **values)
     except UsageError as error:
         reason = (error.hint or "it is out of range").rstrip(".")
         reason = reason[:1].lower() + reason[1:]
-        raise UsageError(f"{name} cannot be {shortened(text)}: {reason}") from None
+        raise UsageError(f"{name} cannot be {brief(text)}: {reason}") from None
 
 
 def listed(sampling: Sampling) -> list[str]:
@@ -69,11 +69,6 @@ def differing(sampling: Sampling) -> str:
         if getattr(sampling, name) != default
     ]
     return ", ".join(found) or "default"
-
-
-def shortened(text: str) -> str:
-    """Return the beginning of what a person typed, for a message about it."""
-    return text if len(text) <= _SHOWN_LETTERS else f"{text[:_SHOWN_LETTERS]}…"
 
 
 def _shown(name: str, value: Any) -> str:

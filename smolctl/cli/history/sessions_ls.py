@@ -8,6 +8,7 @@ import typer
 
 from smolctl.cli.invocation import Invocation
 from smolctl.cli.options import JsonFlag
+from smolctl.cli.output import brief
 from smolctl.history.location import HistoryFiles
 from smolctl.model.units import format_age, format_time
 
@@ -19,8 +20,6 @@ EXAMPLES = (
     ("For a script", "smolctl model sessions ls --json | jq -r '.[].name'"),
 )
 HEADERS = ("NAME", "MODEL", "TURNS", "UPDATED", "FIRST PROMPT")
-
-_OPENING_LETTERS = 40
 
 
 def command(
@@ -62,10 +61,8 @@ def command(
 
 
 def _row(each: Summary) -> tuple[str, ...]:
-    opening = " ".join(each.opening[: 4 * _OPENING_LETTERS].split())
-    if len(opening) > _OPENING_LETTERS:
-        opening = f"{opening[: _OPENING_LETTERS - 1]}…"
-    return (each.label, each.model, str(each.turns), format_age(each.updated), opening)
+    turns, age = str(each.turns), format_age(each.updated)
+    return (each.label, each.model, turns, age, brief(each.opening))
 
 
 def _as_json(each: Summary) -> dict[str, object]:

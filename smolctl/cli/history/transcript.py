@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from smolctl.cli.statistics import timings_json, usage_json
 from smolctl.engine.conversation import ChatRequest
 from smolctl.model.units import format_time
 from smolctl.runner.chat_document import chat_document
@@ -56,7 +57,6 @@ def print_conversation(output: Output, conversation: Conversation) -> None:
 def entry_json(entry: Entry) -> dict[str, Any]:
     """Return an entry with all that is known of it, under the names of `run --json`."""
     exchange = entry.exchange
-    usage, timings = exchange.usage, exchange.timings
     return {
         "id": entry.id,
         "created": format_time(exchange.created),
@@ -68,19 +68,8 @@ def entry_json(entry: Entry) -> dict[str, Any]:
         "reasoning": exchange.reasoning,
         "reply": exchange.reply,
         "finish_reason": exchange.finish_reason,
-        "usage": usage
-        and {
-            "prompt_tokens": usage.prompt,
-            "cached_tokens": usage.cached,
-            "completion_tokens": usage.completion,
-        },
-        "timings": timings
-        and {
-            "queued_seconds": timings.queued,
-            "prompt_seconds": timings.prompt,
-            "first_token_seconds": timings.first_token,
-            "generation_seconds": timings.generation,
-        },
+        "usage": usage_json(exchange.usage),
+        "timings": exchange.timings and timings_json(exchange.timings),
     }
 
 

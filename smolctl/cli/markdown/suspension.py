@@ -18,7 +18,7 @@ class Suspension:
     Both are called in the main thread; from another one nothing is changed.
     """
 
-    def __init__(self, leave: Callable[[], None], resume: Callable[[], None]) -> None:
+    def __init__(self, leave: Callable[[], object], resume: Callable[[], object]) -> None:
         self._leave = leave
         self._resume = resume
         self._watching = False

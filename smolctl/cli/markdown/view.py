@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from concurrent.futures import Future
 from itertools import groupby
 from threading import Condition, Lock, Thread
 from typing import TYPE_CHECKING
 
-from smolctl.cli.markdown.echo import Echo
+from smolctl.cli.echo import Echo
 from smolctl.cli.markdown.suspension import Suspension
 from smolctl.cli.reasoning import ReasoningPrinter
 
@@ -72,7 +73,7 @@ class _Painter:
 
     def __init__(self, output: Output) -> None:
         self._output = output
-        self._echo = Echo()
+        self._echo = Echo(sys.stdout)
         self._suspension = Suspension(self._leave, self._echo.off)
         self._painting = Lock()
         self._changed = Condition()

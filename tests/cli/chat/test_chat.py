@@ -146,7 +146,7 @@ def test_set_changes_what_the_next_answer_is_asked_for_with(talk: Talks) -> None
     [
         ("/undp", "Did you mean /undo?"),
         ("/etc/passwd what is this?", "no such command: /etc/passwd\n"),
-        (f"/{'x' * 10_000}", f"/{'x' * 40}…\n"),
+        (f"/{'x' * 10_000}", f"/{'x' * 39}…\n"),
         ("/set temperature 1 2", "temperature takes one value"),
         ("/set markdown maybe", "markdown cannot be maybe: it is on or off"),
         ("/save", "a file is missing: /save FILE"),
