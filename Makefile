@@ -19,8 +19,9 @@ $(STAMP): pyproject.toml tools/setup.sh
 demo: $(STAMP) ## Pull a small demo model from a registry on loopback and ask it something
 	@$(BIN)/smolctl demo
 
+# Reading the tests takes longer than most of them, where what was compiled may not be kept.
 test: $(STAMP) ## Run the fast tests
-	$(BIN)/python -m pytest -n auto --dist worksteal -m "not slow and not interop"
+	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n auto --dist worksteal -m "not slow and not interop"
 
 test-all: $(STAMP) ## Run every test, the slow ones and the interoperability ones too
 	$(BIN)/python -m pytest -n auto --dist worksteal --hypothesis-profile thorough

@@ -28,6 +28,7 @@ from tests.support.pulling import (
     unfinished,
     weights,
 )
+from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -294,6 +295,8 @@ class TestProcesses:
                 second = pool.submit(fetch, store, large, progress=notes, options=TransferOptions())
                 assert notes.waits.wait(30)
                 assert notes.moved.wait(30)
+                # All but the last mebibyte of the part that goes on is in the journal.
+                wait_until(lambda: notes.counted.get(layer, 0) >= self.PART - MEBIBYTE)
                 assert not notes.ended
                 first.send_signal(signal.SIGKILL)
                 first.wait(30)
