@@ -9,6 +9,7 @@ import typer
 from smolctl.cli.answer_view import answer_view
 from smolctl.cli.inspected import Inspected, inspect_here, inspect_remote
 from smolctl.cli.invocation import Invocation
+from smolctl.cli.layout import refuse_layout
 from smolctl.cli.options import (
     CaFileFlag,
     JsonFlag,
@@ -64,6 +65,7 @@ def command(
     invocation = Invocation.of(
         ctx, offline=offline, network=NetworkFlags(plain_http, ca_file, None, retries)
     )
+    refuse_layout(model)
     cards: list[Card] = []
     found = invocation.store.find(model)
     name = model
@@ -90,14 +92,14 @@ def command(
         )
     variants = _variants(invocation, reference) if reference is not None else []
     if as_json:
-        invocation.output.json(_as_json(name, cards[0], variants))
+        invocation.output.json(card_json(name, cards[0], variants))
         return
     output = invocation.output
     if markdown or not output.stdout_is_screen:
-        output.piece(printable(_as_markdown(name, cards[0], variants)))
+        output.piece(printable(card_markdown(name, cards[0], variants)))
         return
     view = answer_view(output, stream=False)
-    view.feed(_as_markdown(name, cards[0], variants, output.columns))
+    view.feed(card_markdown(name, cards[0], variants, output.columns))
     view.finish()
 
 
@@ -154,7 +156,7 @@ def _variants(invocation: Invocation, reference: Reference) -> list[tuple[Varian
     return [(row, row is best) for row in rows]
 
 
-def _as_markdown(
+def card_markdown(
     name: str, card: Card, variants: Sequence[tuple[VariantRow, bool]], columns: int = 0
 ) -> str:
     """Return the card as Markdown; for a screen of so many columns, without what is too wide."""
@@ -193,7 +195,8 @@ def _cell(text: str) -> str:
     return " ".join(text.replace("\\|", "|").replace("|", "\\|").split())
 
 
-def _as_json(name: str, card: Card, variants: Sequence[tuple[VariantRow, bool]]) -> dict[str, Any]:
+def card_json(name: str, card: Card, variants: Sequence[tuple[VariantRow, bool]]) -> dict[str, Any]:
+    """Return the card in JSON: each fact with the place that said it."""
     from smolctl.cli.variants import variant_json
 
     def said(value: str, source: str) -> dict[str, str]:

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from smolctl.cli.invocation import Invocation
+from smolctl.cli.layout import refuse_layout
 from smolctl.cli.options import (
     JsonFlag,
     MaxConnectionsFlag,
@@ -67,6 +68,7 @@ def command(
     network = NetworkFlags(to_plain_http, to_ca_file, max_connections, retries)
     invocation = Invocation.of(ctx, offline=offline, network=network)
     store = invocation.store
+    refuse_layout(source)
     origin, name = store.parse(source), store.parse(target)
     if name.digest is not None:
         raise UsageError("a digest cannot be given as a name", hint="Name a tag: NAME:TAG")

@@ -35,7 +35,7 @@ MODEL_HEADERS = ("MODEL NAME", "MODEL ID", "SIZE", "SHARED SIZE", "UNIQUE SIZE")
 LEFTOVER_HEADERS = ("TYPE", "NAME", "SIZE", "OF", "CHANGED")
 
 KINDS = {
-    Kind.blob: "blob without a model",
+    Kind.blob: "unused blob",
     Kind.partial: "partial download",
     Kind.scratch: "unfinished file",
     Kind.archive: "unpacked archive",
@@ -68,7 +68,7 @@ def command(
         HEADERS,
         [
             _row("Models", usage.of_models),
-            _row("Blobs without a model", usage.of_blobs),
+            _row("Unused blobs", usage.of_blobs),
             _row("Partial downloads", usage.of_unfinished),
             _row("Unpacked archives", usage.of_archives),
             _row("All", usage.total),
@@ -92,7 +92,7 @@ def leftover_name(leftover: Leftover) -> str:
 
 
 def plural(count: int, name: str) -> str:
-    """Return so many of `name`: `2 blobs without a model`."""
+    """Return so many of `name`: `2 models without a tag`."""
     if count == 1:
         return f"1 {name}"
     noun, without, rest = name.partition(" without ")

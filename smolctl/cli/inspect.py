@@ -9,6 +9,7 @@ import typer
 
 from smolctl.cli.inspected import Inspected, inspect_here, inspect_remote
 from smolctl.cli.invocation import Invocation
+from smolctl.cli.layout import refuse_layout
 from smolctl.cli.listed import Listed
 from smolctl.cli.options import (
     CaFileFlag,
@@ -69,6 +70,7 @@ def command(
     """
     if template + license_ + as_json > 1:
         raise UsageError("--template, --license and --json exclude each other")
+    refuse_layout(model)
     network = NetworkFlags(plain_http, ca_file, None, retries)
     invocation = Invocation.of(ctx, offline=offline, network=network)
     store, output = invocation.store, invocation.output

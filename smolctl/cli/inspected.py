@@ -110,11 +110,13 @@ def inspect_remote(
 
     Raises `UsageError` when offline, and what fetching its documents does.
     """
+    from smolctl.registry.next_step import next_step
     from smolctl.registry.remote_model import fetch_document, read_model, serve_manifest
 
     store = invocation.store
     with invocation.registries.sources(reference, invocation.output.notice) as (sources, _):
-        served = serve_manifest(sources, reference)
+        with next_step(sources, reference):
+            served = serve_manifest(sources, reference)
         remote = read_model(served, store.blobs)
 
         def read(layer: Layer, what: str) -> bytes:

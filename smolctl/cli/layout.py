@@ -19,6 +19,15 @@ def is_layout(name: str) -> bool:
     return name.startswith(_KINDS)
 
 
+def refuse_layout(name: str) -> None:
+    """Raise `UsageError` if `name` is of a model in a layout, where one of elsewhere is wanted."""
+    if is_layout(name):
+        raise UsageError(
+            f"{name} is a layout on this machine",
+            hint=f"Take the model in first, it gets a name then: smolctl model pull {name}",
+        )
+
+
 def load_layout(invocation: Invocation, name: str, *, quiet: bool = False) -> StoredModel:
     """Take the model `name` into the cache, under the name that the layout has for it."""
     from smolctl.cli.load import load

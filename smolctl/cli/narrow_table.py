@@ -44,6 +44,15 @@ def fitted(
     return table
 
 
+def beginning(text: str, columns: int, *, mark: str = "…") -> str:
+    """Return `text`, or as much of its beginning as fits in `columns` of the screen."""
+    if width_of(text) <= columns:
+        return text
+    while text and width_of(text) > columns - len(mark):
+        text = text[:-1]
+    return f"{text.rstrip()}{mark}"
+
+
 def _widths(table: Sequence[Sequence[str]]) -> list[int]:
     return [max(map(width_of, column)) for column in zip(*table, strict=True)]
 

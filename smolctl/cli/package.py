@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from smolctl.cli.invocation import Invocation
+from smolctl.cli.layout import refuse_layout
 from smolctl.cli.options import (
     CaFileFlag,
     JsonFlag,
@@ -143,6 +144,8 @@ def command(
     for path in filter(None, (gguf, *(licenses or ()), chat_template, mmproj, card)):
         if not path.exists():
             raise UsageError(f"no such file: {path}")
+    if base is not None:
+        refuse_layout(base)
     if chat_template is not None:
         _check_template(chat_template)
     recipe = Recipe(

@@ -138,12 +138,13 @@ def _notices(store: Store, planned: Plan, done: Pruned | None) -> Iterator[str]:
     for model in planned.unreadable:
         yield (
             f"The manifest of {shown_name(store, model)} cannot be read, so that any blob may be"
-            " its: none was deleted. `smolctl model verify --repair` mends it."
+            " its: none was deleted. `smolctl model verify --repair` mends it,"
+            " or `smolctl model rm` removes it."
         )
     if planned.is_unindexed:
         yield (
-            f"{store.index_path} is missing, so that no blob has a name: none was deleted."
-            " With --all they are."
+            f"{store.index_path} is missing, so that no model has a name: none was deleted."
+            " `smolctl model verify --repair` makes a new one."
         )
     if planned.young:
         size = format_size(sum(each.size for each in planned.young))

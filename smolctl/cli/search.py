@@ -16,7 +16,7 @@ from smolctl.cli.options import (
     RetriesFlag,
     named_registry,
 )
-from smolctl.cli.output import printable_line
+from smolctl.cli.output import GAP, printable_line
 from smolctl.errors import UsageError
 from smolctl.model.reference import DEFAULT_TAG, DOCKER_HUB, Reference
 from smolctl.model.units import format_count, format_time
@@ -42,8 +42,8 @@ _ABSENT = "-"
 _DEFAULT_LIMIT = 32
 """Docker Model Runner's."""
 
-_NARROWEST = 20
-"""Letters of a description that are shown however narrow the terminal is."""
+_NARROWEST = 12
+"""Columns of the screen for a description; where there are fewer, other columns go first."""
 
 
 def command(
@@ -107,7 +107,10 @@ def _search(invocation: Invocation, registry: str, words: Sequence[str]) -> list
         raise UsageError(f"--offline keeps smolctl away from {HUB_HOST}")
     from smolctl.registry.hub_description import fetch_page
 
-    return search_docker_hub(words, lambda url: fetch_page(url, invocation.settings.ca_bundle))
+    def fetch(url: str) -> bytes:
+        return fetch_page(url, invocation.settings.ca_bundle, invocation.network.ca_file)
+
+    return search_docker_hub(words, fetch)
 
 
 def _name(store: Store, model: FoundModel) -> str:
@@ -122,32 +125,32 @@ def _here(store: Store) -> set[str]:
 
 def _table(output: Output, store: Store, models: Sequence[FoundModel], *, from_hub: bool) -> None:
     here = _here(store)
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for model in models:
         is_here = "here" if f"{model.registry}/{model.repository}" in here else _ABSENT
         name = _name(store, model)
         if from_hub:
-            numbers = [
-                _ABSENT if number is None else format_count(number)
-                for number in (model.downloads, model.stars)
-            ]
-            rows.append((name, printable_line(model.description or _ABSENT), *numbers, is_here))
+            description = printable_line(model.description or "") or _ABSENT
+            downloads, stars = _count(model.downloads), _count(model.stars)
+            rows.append((name, description, downloads, stars, is_here))
         else:
             rows.append((name, is_here))
     if not from_hub:
         output.table(REGISTRY_HEADERS, rows)
         return
-    columns = output.columns
-    if columns:
-        # What is left of a line of the terminal, beside the other columns and what parts them.
+    if output.columns:
+        from smolctl.cli.narrow_table import beginning
+
+        # What is left of a line, beside the other columns and what parts them.
         others = [max(len(row[n]) for row in (HUB_HEADERS, *rows)) for n in (0, 2, 3, 4)]
-        room = max(columns - sum(others) - 3 * len(others), _NARROWEST)
-        rows = [(row[0], _shortened(row[1], room), *row[2:]) for row in rows]
-    output.table(HUB_HEADERS, rows)
+        room = max(output.columns - sum(others) - len(GAP) * len(others), _NARROWEST)
+        mark = "…" if output.has_signs else ".."
+        rows = [(row[0], beginning(row[1], room, mark=mark), *row[2:]) for row in rows]
+    output.table(HUB_HEADERS, rows, dispensable=("STARS", "DOWNLOADS", "DESCRIPTION"))
 
 
-def _shortened(text: str, length: int) -> str:
-    return text if len(text) <= length else f"{text[: length - 3].rstrip()}..."
+def _count(number: int | None) -> str:
+    return _ABSENT if number is None else format_count(number)
 
 
 def _as_json(store: Store, model: FoundModel, here: set[str]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import typer
 from smolctl.cli.invocation import Invocation
 from smolctl.cli.options import JsonFlag
 from smolctl.listening import Address, reachable_addresses
-from smolctl.model.reference import DEFAULT_TAG, DOCKER_HUB
+from smolctl.model.reference import DEFAULT_TAG
 from smolctl.model.units import format_size, format_time
 
 if TYPE_CHECKING:
@@ -123,33 +123,34 @@ def _say_where(
             output.notice(f"It is at {', '.join(here.addresses[1:])}, too.")
     name = _example(shared, store)
     if name is not None:
+        tag = "" if name.tag == DEFAULT_TAG else f":{name.tag}"
         plain_http = "" if here.is_loopback else " --plain-http"
         output.notice("To pull one:" if here.is_loopback else "To pull one on another machine:")
         # Not broken between words, as a notice is: this is to be copied.
-        output.aside(f"  smolctl model pull {here.first}/{name}{plain_http}\n")
+        output.aside(f"  smolctl model pull {here.first}/{name.repository}{tag}{plain_http}\n")
+    if name is not None and ":" not in name.registry:  # no mirror's address has a port in its path
         output.notice("Or in the config.toml there, to ask here first:")
         output.aside(
-            f'  [registry."{DOCKER_HUB}"]\n  mirrors = ["http://{here.first}/{DOCKER_HUB}"]\n'
+            f'  [registry."{name.registry}"]\n  mirrors = ["http://{here.first}/{name.registry}"]\n'
         )
     for entry in shared.hidden()[:_TOLD_OF]:
         path = f"{entry.name.repository}:{entry.name.tag}"
-        output.notice(
-            f"Two registries have {path}. That of {entry.name.registry} is"
-            f" {here.first}/{entry.name.registry}/{path}."
-        )
+        where = f"is {here.first}/{entry.name.registry}/{path}"
+        if ":" in entry.name.registry:
+            where = "cannot be pulled from here"
+        output.notice(f"Two registries have {path}. That of {entry.name.registry} {where}.")
 
 
-def _example(shared: SharedModels, store: Store) -> str | None:
+def _example(shared: SharedModels, store: Store) -> Reference | None:
     """Return a name that can be pulled: a `latest` if there is one, of the default registry."""
 
     def rank(name: Reference) -> tuple[bool, bool, Reference]:
         return name.registry != store.default_registry, name.tag != DEFAULT_TAG, name
 
-    names = [entry.name for path in shared.repositories for entry in shared.in_repository(path)]
-    first = min((name for name in names if name.tag is not None), key=rank, default=None)
-    if first is None:
-        return None
-    return first.repository if first.tag == DEFAULT_TAG else f"{first.repository}:{first.tag}"
+    hidden = {entry.name for entry in shared.hidden()}
+    found = (entry.name for path in shared.repositories for entry in shared.in_repository(path))
+    names = (name for name in found if name.tag is not None and name not in hidden)
+    return min(names, key=rank, default=None)
 
 
 def _written(ip: str, port: int) -> str:

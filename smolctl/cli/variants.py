@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from smolctl.cli.invocation import Invocation
+from smolctl.cli.layout import refuse_layout
 from smolctl.cli.options import (
     CaFileFlag,
     JsonFlag,
@@ -109,6 +110,7 @@ def command(
 
     On a terminal that is too narrow, columns are left out; --json has everything.
     """
+    refuse_layout(model)
     network = NetworkFlags(plain_http, ca_file, max_connections, retries)
     invocation = Invocation.of(ctx, offline=offline, network=network)
     store, output = invocation.store, invocation.output

@@ -64,6 +64,8 @@ def command(
     store, output = invocation.store, invocation.output
     if repair and invocation.offline:
         raise UsageError("--repair and --offline contradict each other")
+    if repair and not models:
+        _remake_index(invocation)
     wanted = [store.get(name) for name in models] if models else None
     with file_progress(output, quiet=quiet) as tell:
         found = verify(store, wanted, lambda done, total: tell("verifying", done, total))
@@ -79,6 +81,18 @@ def command(
             f"What {shown_name(store, unknown.model)} is made of is unknown: {unknown.problem}."
         )
     _raise(invocation, found, outcomes)
+
+
+def _remake_index(invocation: Invocation) -> None:
+    remade = invocation.store.remake_index()
+    if remade is None:
+        return
+    ids = ", ".join(model.id.short for model in remade)
+    invocation.output.notice(
+        f"index.json was damaged or missing. The new one has {plural(len(remade), 'model')}"
+        f" without a name{': ' if ids else ''}{ids}. Pulling a model gives it its name again, and"
+        " nothing is fetched twice; `smolctl model tag ID NAME` names one that was packaged here."
+    )
 
 
 def _repair(invocation: Invocation, damages: Sequence[Damage], *, quiet: bool) -> list[Outcome]:
@@ -166,7 +180,7 @@ def _raise(invocation: Invocation, found: Verification, outcomes: Sequence[Outco
 
 def _hint(names: Sequence[str], outcomes: Sequence[Outcome] | None) -> str:
     if outcomes is None:
-        return "`smolctl model verify --repair` fetches it from the registry."
+        return "`smolctl model verify --repair` fetches what is damaged from its registry."
     failures = [failure for outcome in outcomes for failure in outcome.failures]
     hints = [each.hint for each in failures if isinstance(each, RegistryUnavailable) and each.hint]
     if hints or not names:

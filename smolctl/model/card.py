@@ -129,7 +129,10 @@ def make_card(
     facts = {key: facts[key] for key in _LABELS if key in facts}
     sections = {}
     for key, heading in _TITLES.items():
-        found = ((source, readme.section(heading)) for source, readme in read.items())
+        with_tables = key == "benchmarks"
+        found = (
+            (source, readme.section(heading, tables=with_tables)) for source, readme in read.items()
+        )
         section = next((Fact(text, source) for source, text in found if text), None)
         if section is not None:
             sections[key] = section

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import islice
+from itertools import islice, takewhile
 from typing import TYPE_CHECKING
 
 from smolctl.model.front_matter import split_front_matter
@@ -27,6 +27,7 @@ _MAXIMUM_HEADING = 200
 _INTRODUCTION = 1000
 _HEADING = re.compile(r" {0,3}(?P<marks>#{1,6})[ \t]+(?P<title>.*?)[ \t#]*")
 _UNDERLINE = re.compile(r" {0,3}(={3,}|-{3,})[ \t]*")
+_RULE = re.compile(r"[ \t]*(?:\|[ \t]*)?:?-{2,}:?[ \t]*\|[ \t:|-]*")
 _FENCE = re.compile(r" {0,3}(```|~~~)")
 _BULLET = re.compile(r"[ \t]*[-*+] \*\*(?P<label>[^*]+?):?\*\*:?(?P<value>.*)")
 _CELLS = re.compile(r"(?<!\\)\|")
@@ -46,6 +47,11 @@ class Section:
     level: int
     title: str
     body: str
+
+    @property
+    def has_table(self) -> bool:
+        """Whether there is a table in it."""
+        return any(map(_RULE.fullmatch, self.body.split("\n")))
 
 
 @dataclass(frozen=True)
@@ -88,13 +94,30 @@ class Readme:
         """Its sections, in order; one has those below it in it."""
         return tuple(_sections(self.body.split("\n")))
 
-    def section(self, title: re.Pattern[str]) -> str | None:
-        """Return the first section whose title matches, headings in it from level 3 on."""
+    def section(self, title: re.Pattern[str], *, tables: bool = False) -> str | None:
+        """Return the first section whose title matches, headings in it from level 3 on.
+
+        With `tables`, one that has none brings those that follow it and do: an introduction to
+        results, each of which has a heading of its own.
+        """
         for number, found in enumerate(self.sections):
             is_title = number == 0 and found.level == 1
-            if not is_title and title.search(found.title) and found.body.strip():
-                return _lowered(found).strip("\n")
+            if is_title or not title.search(found.title) or not found.body.strip():
+                continue
+            parts = [_lowered(found, 2).strip("\n")]
+            if tables and not found.has_table:
+                parts += [
+                    "\n\n".join((f"### {each.title}", _lowered(each, 3).strip("\n")))
+                    for each in takewhile(lambda each: each.has_table, self._after(number))
+                ]
+            return "\n\n".join(parts)
         return None
+
+    def _after(self, number: int) -> Iterator[Section]:
+        """Yield the sections beside that of this number, and after it."""
+        level = self.sections[number].level
+        following = takewhile(lambda each: each.level >= level, self.sections[number + 1 :])
+        return (each for each in following if each.level == level)
 
     def value(self, *labels: str) -> str | None:
         """Return what a table of two columns, or a list, says beside one of `labels`."""
@@ -161,14 +184,14 @@ def _sections(lines: Sequence[str]) -> Iterator[Section]:
         yield Section(level, title, "\n".join(lines[start:end]))
 
 
-def _lowered(section: Section) -> str:
-    """Return what is in `section` with its headings below one of level 2."""
-    by = max(0, 2 - section.level)
+def _lowered(section: Section, level: int) -> str:
+    """Return what is in `section` with its headings below one of `level`."""
+    by = max(0, level - section.level)
     if not by:
         return section.body
     lines = section.body.split("\n")
-    for first, after, level, title in _headings(lines):
-        lines[first] = f"{'#' * min(6, level + by)} {title}"
+    for first, after, old, title in _headings(lines):
+        lines[first] = f"{'#' * min(6, old + by)} {title}"
         lines[first + 1 : after] = [""] * (after - first - 1)
     return "\n".join(lines)
 
@@ -187,8 +210,10 @@ def _prose(text: str) -> str:
             continue
         if _UNDERLINE.fullmatch(first):
             continue  # a line across
-        if len(lines := block.split("\n")) > 1 and any(map(_UNDERLINE.fullmatch, lines[1:])):
-            break  # a heading that is underlined
+        if any(
+            _UNDERLINE.fullmatch(line) or _RULE.fullmatch(line) for line in block.split("\n")[1:]
+        ):
+            break  # a heading that is underlined, or a table
         paragraph = " ".join(_IMAGE.sub("", block[: 2 * _INTRODUCTION]).split())
         taken += len(paragraph)
         if paragraphs and taken > _INTRODUCTION:

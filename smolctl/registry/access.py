@@ -101,11 +101,12 @@ class RegistryAccess:
 
         Raises `UsageError` when offline.
         """
+        from smolctl.registry.next_step import own_name
         from smolctl.registry.push import mountable, push
 
         options = _transfer_options(self._configuration(reference.registry))
         mounts = mountable(store, model, reference)
-        with self.upload_client(reference, mounts, progress.notice) as client:
+        with self.upload_client(reference, mounts, progress.notice) as client, own_name(reference):
             return push(store, model, client, reference, progress, options)
 
     def upload_client(

@@ -374,7 +374,8 @@ class RegistryClient(Registry):  # type: ignore[misc]  # oras ships without type
             response.close()
             raise ModelNotFound(
                 f"{name} was not found on Docker Hub, or it is private",
-                hint="Check the spelling; for a private one, log in with `smolctl login`.",
+                hint="Check the spelling (`smolctl model search` looks for models);"
+                " for a private one, log in with `smolctl login`.",
             )
 
     def _announced_digest(self, response: requests.Response) -> Digest | None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from smolctl.model.config import ConfigSchema
 from smolctl.model.manifest import Manifest
 from smolctl.registry.blob_stream import RangeIgnored
+from smolctl.registry.next_step import next_step, own_name
 from smolctl.registry.pull import resolve_index
 from smolctl.registry.push import Push, is_there, send_blobs
 from smolctl.registry.source import first
@@ -46,7 +47,8 @@ def copy(
         remote = source.client.fetch_manifest(named)
         return source, resolve_index(source.client, named, remote)
 
-    source, remote = first(sources, ask)
+    with next_step(sources, origin):
+        source, remote = first(sources, ask)
     manifest = Manifest.parse(remote.content)
     ConfigSchema.of(manifest.config.media_type)
     digest = remote.descriptor.digest
@@ -54,17 +56,18 @@ def copy(
     if is_there(client, target, digest):
         return Push(target, digest, size, 0, 0, changed=False)
     is_same = origin.registry == target.registry and origin.repository != target.repository
-    uploads = send_blobs(
-        client,
-        manifest.blobs,
-        lambda blob: _RemoteBlob(source, blob).read,
-        progress,
-        options,
-        dict.fromkeys((blob.digest for blob in manifest.blobs), origin.repository)
-        if is_same
-        else {},
-    )
-    client.put_manifest(target, remote.descriptor, remote.content)
+    with own_name(target):
+        uploads = send_blobs(
+            client,
+            manifest.blobs,
+            lambda blob: _RemoteBlob(source, blob).read,
+            progress,
+            options,
+            dict.fromkeys((blob.digest for blob in manifest.blobs), origin.repository)
+            if is_same
+            else {},
+        )
+        client.put_manifest(target, remote.descriptor, remote.content)
     sent = sum(upload.sent for upload in uploads)
     mounted = sum(upload.blob.size for upload in uploads if upload.mounted_from)
     return Push(target, digest, size, sent, mounted, changed=True)

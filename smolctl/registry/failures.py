@@ -98,6 +98,8 @@ def _innermost(error: BaseException) -> BaseException:
     """Return the cause that requests and urllib3 wrap in several layers."""
     while True:
         inner = getattr(error, "reason", None) or error.__cause__ or error.__context__
+        if inner is None and error.args:
+            inner = error.args[0]  # all that urllib3's has of a TLS error behind a proxy
         if not isinstance(inner, BaseException):
             return error
         error = inner

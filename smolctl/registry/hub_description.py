@@ -39,14 +39,16 @@ def hub_description(repository: str, fetch: Callable[[str], bytes]) -> str | Non
     )
 
 
-def fetch_page(url: str, ca_bundle: Path | None = None) -> bytes:
+def fetch_page(url: str, ca_bundle: Path | None = None, ca_file: Path | None = None) -> bytes:
     """Return what is at `url`, at most 1 MiB, within 15 seconds.
+
+    The certificates are those that `Transport` trusts.
 
     Raises `RegistryUnavailable`, and `IntegrityError` for more than that.
     """
     host = url.split("/")[2]
     with requests.Session() as session:
-        session.mount("https://", Transport(ca_bundle=ca_bundle))
+        session.mount("https://", Transport(ca_bundle=ca_bundle, ca_file=ca_file))
         session.auth = lambda request: request  # or requests looks into ~/.netrc
         deadline = time.monotonic() + _SECONDS
         content = bytearray()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,6 +10,7 @@ from smolctl.model import document
 from smolctl.model.artifact import Artifact
 from smolctl.model.config import ConfigSchema
 from smolctl.model.manifest import ImageIndex, Manifest, is_index
+from smolctl.registry.next_step import next_step
 from smolctl.registry.progress import NoProgress, NoticesAlone
 from smolctl.registry.source import first
 from smolctl.registry.transfer import Transfer
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from smolctl.store.store import Store, StoredModel
 
 _COMMIT_ATTEMPTS = 5
-_SHOWN_TAGS = 8
 
 
 @dataclass(frozen=True)
@@ -148,20 +147,8 @@ def _fetch_model(
         remote = resolve_index(source.client, named, remote)
         return _Served(source, remote, Manifest.parse(remote.content))
 
-    try:
+    with next_step(sources, reference):
         return first(sources, ask, _notice_to(progress))
-    except ModelNotFound as error:
-        if reference.tag is None or error.hint is not None:
-            raise
-        try:
-            tags = sources[-1].client.tags(reference.repository)
-        except SmolctlError:
-            raise error from None  # what failed is the pull, not the attempt to help
-        near = difflib.get_close_matches(reference.tag, tags, n=_SHOWN_TAGS, cutoff=0)
-        if not near:
-            raise
-        more = f" and {len(tags) - len(near)} more" if len(tags) > len(near) else ""
-        raise ModelNotFound(error.message, hint=f"Tags there: {', '.join(near)}{more}.") from None
 
 
 def resolve_index(

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 _LEAST_CHUNK = 1024 * 1024
 _NOT_PUSHED = (
-    "The registry was given no name for it. Remove the model, and pull or package it again."
+    "The registry was given no name for it. `smolctl model verify --repair` mends what is here."
 )
 _SESSIONS = 4
 """How many uploads of one blob may be lost, or arrive wrong, before it is given up."""

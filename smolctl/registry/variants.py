@@ -11,6 +11,7 @@ from smolctl.model.gguf_header import ArrayFacts
 from smolctl.model.layer import Role
 from smolctl.model.reference import DEFAULT_TAG
 from smolctl.model.units import format_count
+from smolctl.registry.next_step import searching
 from smolctl.registry.remote_model import RemoteModel, Served, read_model, serve_manifest
 from smolctl.registry.side_by_side import side_by_side
 from smolctl.registry.source import first
@@ -72,9 +73,10 @@ def read_variants(
     not. `tell` gets how many of how many requests are done. A tag that fails is a variant with a
     problem. Raises what `RegistryClient.tags` does.
     """
-    serving, tags = first(sources, lambda source: (source, _tags(source, limit)))
+    with searching(repository):
+        serving, tags = first(sources, lambda source: (source, _tags(source, limit)))
     sources = sources[sources.index(serving) :]
-    shown = tags[:limit]
+    shown = sorted(tags[:limit])  # a registry should list them so, and docker-registry does not
     done = 0
 
     def ask(tag: str) -> Served | Variant:

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
     from smolctl.model.descriptor import Descriptor
 
-_REPAIR = "Pull the model again to repair it."
+REPAIR_HINT = "`smolctl model verify --repair` fetches what is damaged again."
+"""What to do about a damaged cache."""
+
 _SMALL = 1024 * 1024
 """Bytes up to which a blob that is here is hashed again before it counts as here."""
 
@@ -66,7 +68,7 @@ class Blobs:
             if not self.has(descriptor):
                 raise IntegrityError(
                     f"the cache is damaged: blob {descriptor.digest} is missing or has changed",
-                    hint=_REPAIR,
+                    hint=REPAIR_HINT,
                 )
 
     def read(self, descriptor: Descriptor, what: str) -> bytes:
@@ -84,12 +86,14 @@ class Blobs:
                     content = file.read(descriptor.size + 1)
             except FileNotFoundError:
                 raise IntegrityError(
-                    f"the {what} is missing from the cache", hint=_REPAIR
+                    f"the {what} is missing from the cache", hint=REPAIR_HINT
                 ) from None
         try:
             descriptor.verify(content, what)
         except IntegrityError as error:
-            raise IntegrityError(f"the cache is damaged: {error.message}", hint=_REPAIR) from None
+            raise IntegrityError(
+                f"the cache is damaged: {error.message}", hint=REPAIR_HINT
+            ) from None
         return content
 
     def open_partial(self, descriptor: Descriptor, *, wait: bool = True) -> PartialBlob | None:

@@ -67,7 +67,7 @@ class Index:
         except IntegrityError as error:
             raise IntegrityError(
                 f"the cache is damaged: {path}: {error.message}",
-                hint="Move the file away and pull again: what is whole is not fetched twice.",
+                hint="`smolctl model verify --repair` makes a new one of what is here.",
             ) from None
         return cls(tuple(IndexEntry.of(descriptor) for descriptor in index.manifests))
 

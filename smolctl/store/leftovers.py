@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
     from pathlib import Path
 
+    from smolctl.store.blobs import Blobs
     from smolctl.store.store import Store
 
 _NAMED_FILE = re.compile(r"(?P<algorithm>sha256|sha512)-(?P<hex>[0-9a-f]+)(?P<rest>\.[a-z]+)?")
@@ -61,7 +62,7 @@ class Leftover:
 def unnamed_blobs(store: Store, named: Collection[Digest]) -> list[Leftover]:
     """Return the blobs of `store` that are not among `named`. Raises `StorageError`."""
     found = []
-    for digest, path in blob_files(store):
+    for digest, path in blob_files(store.blobs):
         if digest not in named and (status := _stat(path)) is not None:
             found.append(
                 Leftover(Kind.blob, path, status.st_size, status.st_size, status.st_mtime, digest)
@@ -69,10 +70,10 @@ def unnamed_blobs(store: Store, named: Collection[Digest]) -> list[Leftover]:
     return found
 
 
-def blob_files(store: Store) -> Iterator[tuple[Digest, Path]]:
-    """Yield every file of `store` that is called as a blob is, with the digest in its name."""
+def blob_files(blobs: Blobs) -> Iterator[tuple[Digest, Path]]:
+    """Yield every file that is called as a blob is, with the digest in its name."""
     for algorithm in _ALGORITHMS:
-        for path in _entries(store.root / "blobs" / algorithm):
+        for path in _entries(blobs.root / "blobs" / algorithm):
             digest = _digest(algorithm, path.name)
             if digest is not None:
                 yield digest, path

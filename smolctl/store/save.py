@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from smolctl.errors import IntegrityError
 from smolctl.model.descriptor import Descriptor
 from smolctl.model.manifest import ImageIndex, Manifest
+from smolctl.store.blobs import REPAIR_HINT
 from smolctl.store.index import IndexEntry
 from smolctl.store.storage import storage_errors
 from smolctl.store.store import LAYOUT
@@ -107,7 +108,9 @@ class _Checked:
         with storage_errors(Path(self._file.name)):
             content = self._file.read(size)
         if len(content) < size:
-            raise IntegrityError(f"the cache is damaged: blob {self._blob.digest} was cut short")
+            raise IntegrityError(
+                f"the cache is damaged: blob {self._blob.digest} was cut short", hint=REPAIR_HINT
+            )
         self._hasher.update(content)
         self._tell(len(content))
         return content
@@ -117,5 +120,5 @@ class _Checked:
         if self._hasher.hexdigest() != self._blob.digest.hex:
             raise IntegrityError(
                 f"the cache is damaged: blob {self._blob.digest} has other bytes",
-                hint="What was saved is of no use. Remove the model and pull it again.",
+                hint=f"What was saved is of no use. {REPAIR_HINT}",
             )

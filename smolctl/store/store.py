@@ -28,7 +28,7 @@ from smolctl.model.descriptor import Descriptor
 from smolctl.model.manifest import MANIFEST_TYPE, Manifest, is_index
 from smolctl.model.reference import DOCKER_HUB, ModelId, Reference
 from smolctl.store.blobs import Blobs
-from smolctl.store.index import Index
+from smolctl.store.index import Index, IndexEntry
 from smolctl.store.storage import lock_file, locked, replace_file, storage_errors
 
 if TYPE_CHECKING:
@@ -280,6 +280,33 @@ class Store:
             replace_file(layout, LAYOUT)
         with storage_errors(self.root):
             (self.root / "blobs" / "sha256").mkdir(parents=True, exist_ok=True)
+
+    def remake_index(self) -> list[StoredModel] | None:
+        """Make an index of the manifests that are here, where it is damaged or was lost.
+
+        The models have no names then. A damaged index is kept as `index.json.damaged`. Returns the
+        models; None when the index is as it should be, or there is nothing to make one of.
+        """
+        from smolctl.store.lost import manifests_here  # few caches ever need it
+
+        if not self.is_made:
+            return None
+        with locked(self._lock_path):
+            is_damaged = False
+            try:
+                if self.index_path.exists() and self._index is not None:
+                    return None
+            except IntegrityError:
+                is_damaged = True
+            found = [IndexEntry.of(manifest) for manifest in manifests_here(self.blobs)]
+            if is_damaged:
+                with storage_errors(self.index_path):
+                    self.index_path.replace(self.index_path.with_name("index.json.damaged"))
+            elif not found:
+                return None
+            remade = Index(tuple(found))
+            self._write_index(remade)
+        return _models(remade)
 
     @property
     def is_made(self) -> bool:

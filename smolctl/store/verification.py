@@ -115,7 +115,7 @@ def verify(
     blobs = {(blob.digest, blob.size): blob for each in wanted for blob in each.blobs}
     if models is None:
         named = {digest for digest, _ in blobs}
-        for digest, path in blob_files(store):
+        for digest, path in blob_files(store.blobs):
             if digest not in named and (state := file_state(path)) is not None:
                 blobs[digest, state.size] = Descriptor("", digest, state.size)
     found = _inspect_all(store.blobs, list(blobs.values()), tell)
@@ -225,7 +225,7 @@ def _damage(
 ) -> Damage:
     kind, detail, state = fault
     concerned = [each for each in everything if blob.digest in each.digests]
-    part = _part(concerned[0], blob) if concerned else "blob without a model"
+    part = _part(concerned[0], blob) if concerned else "unused blob"
     return Damage(blob, part, kind, detail, tuple(each.model for each in concerned), state)
 
 

@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smolctl.cli.narrow_table import fitted
+from smolctl.cli.narrow_table import beginning, fitted
 from smolctl.cli.output import Output, brief, printable, printable_line, width_of
 from smolctl.errors import StorageError
 
@@ -303,3 +303,18 @@ def test_a_fitted_table_fits_or_has_little_left(rows: list[tuple[str, ...]], col
     widths = [max(map(width_of, column)) for column in zip(*made, strict=True)]
     assert sum(widths) + 3 * (len(widths) - 1) <= columns or widths == [max(widths)]
     assert made[0] == list("abc"[: len(made[0])])
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("ten digits", "ten digits"),
+        ("eleven digits", "eleven di…"),
+        ("nine and more", "nine and…"),
+        ("\u4e00" * 5, "\u4e00" * 5),
+        ("\u4e00" * 6, "\u4e00" * 4 + "…"),
+        ("", ""),
+    ],
+)
+def test_the_beginning_of_a_text_is_what_fits_on_a_terminal(text: str, shown: str) -> None:
+    assert beginning(text, 10) == shown

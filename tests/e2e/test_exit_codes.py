@@ -91,6 +91,15 @@ class TestUsage:
 
         assert_fails(done, 2, "--offline", "--pull always")
 
+    @pytest.mark.parametrize("verb", ["card", "cp", "inspect", "package --from", "variants"])
+    def test_a_layout_where_one_has_to_be_here_or_in_a_registry(
+        self, smolctl: Smolctl, verb: str
+    ) -> None:
+        target = ["mine:v1"] if verb in ("cp", "package --from") else []
+        done = smolctl("model", *verb.split(), "oci-archive:model.tar:v1", *target)
+
+        assert_fails(done, 2, "smolctl model pull oci-archive:model.tar:v1")
+
     def test_no_prompt(self, smolctl: Smolctl) -> None:
         assert_fails(smolctl("model", "run", "x"), 2, "the prompt is empty")
 
@@ -99,7 +108,20 @@ class TestNoSuchModel:
     def test_in_the_registry(self, smolctl: Smolctl, registry: FaultyRegistry) -> None:
         done = smolctl("model", "pull", f"{registry.host}/team/nothing")
 
-        assert_fails(done, 3, "was not found", registry.host)
+        assert_fails(done, 3, "was not found", "smolctl model search --registry", registry.host)
+
+    @pytest.mark.parametrize("verb", ["pull", "card", "variants", "cp", "inspect --remote"])
+    def test_in_the_registry_says_what_to_do_next(
+        self, smolctl: Smolctl, registry: FaultyRegistry, name: str, verb: str
+    ) -> None:
+        target = [f"{registry.host}/team/copy"] if verb == "cp" else []
+        nothing = f"{registry.host}/team/nothing"
+
+        assert_fails(smolctl("model", *verb.split(), nothing, *target), 3, "model search")
+        if verb != "variants":
+            other = name.rpartition(":")[0] + ":other"
+            done = smolctl("model", *verb.split(), other, *target)
+            assert_fails(done, 3, "Tags there: ", "smolctl model variants")
 
     @pytest.mark.parametrize("verb", ["inspect", "rm", "resolve"])
     def test_here(self, smolctl: Smolctl, verb: str) -> None:
@@ -215,20 +237,20 @@ class TestIntegrity:
         config = smolctl.home / "blobs" / "sha256" / pack().config[7:]
         config.write_bytes(b"damaged")
 
-        assert_fails(smolctl("model", verb, name), 6, "damaged", "Pull the model again")
+        assert_fails(smolctl("model", verb, name), 6, "damaged", "smolctl model verify --repair")
 
     def test_of_missing_weights(self, smolctl: Smolctl, name: str) -> None:
         smolctl("model", "pull", name, expect=0)
         (smolctl.home / "blobs" / "sha256" / pack().layers[0][7:]).unlink()
 
-        assert_fails(smolctl("model", "resolve", name), 6, "Pull the model again")
-        assert_fails(smolctl("model", "run", name, "Hello"), 6, "Pull the model again")
+        assert_fails(smolctl("model", "resolve", name), 6, "smolctl model verify --repair")
+        assert_fails(smolctl("model", "run", name, "Hello"), 6, "smolctl model verify --repair")
 
     def test_of_a_damaged_index(self, smolctl: Smolctl, name: str) -> None:
         smolctl("model", "pull", name, expect=0)
         (smolctl.home / "index.json").write_text("{damaged")
 
-        assert_fails(smolctl("model", "ls"), 6, "index.json")
+        assert_fails(smolctl("model", "ls"), 6, "index.json", "smolctl model verify --repair")
 
 
 class TestNotRunnable:

@@ -52,7 +52,7 @@ def test_a_model_that_is_here_is_quantized(smolctl: Smolctl, demo_f16: str) -> N
         (["--gguf", "GGUF", "--from", "x"], 2, "contradict"),
         (["--from", "x"], 3, "no such model here: x"),
         (["--gguf", "TEXT"], 7, "not a GGUF file"),
-        (["--gguf", "NONE"], 8, "cannot read"),
+        (["--gguf", "NONE"], 2, "no such file"),
         (["--gguf", "GGUF", "--chat-template", "BROKEN"], 7, "template"),
         (["--gguf", "GGUF", "--quantize", "Q99"], 2, "Q4_K_M"),
         (["--gguf", "GGUF", "--annotation", "x"], 2, "KEY=VALUE"),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.support.docker_registry import docker_registry, require
+from tests.support.random_model import write_random_model
 from tests.support.skopeo import skopeo
 
 if TYPE_CHECKING:
@@ -95,6 +96,21 @@ def test_a_quantized_one_made_of_a_model_that_is_here_does_too(
         assert smolctl("model", "pull", "-q", smaller, expect=0).stdout == packaged.stdout
 
     assert_answers(smolctl, smaller)
+
+
+def test_one_in_shards_does_too(smolctl: Smolctl, host: str, tmp_path: Path) -> None:
+    write_random_model(tmp_path / "big.gguf", tensors_in_a_shard=5)
+    first = min(tmp_path.glob("big-*.gguf"))
+    asked = ("hello", "--local", "--temperature", "0", "-n", "5")
+    answer = smolctl("model", "run", str(first), *asked, expect=0).stdout
+    name = f"{host}/shards/big:v1"
+    smolctl("model", "package", "--gguf", first, name, "--push", expect=0)
+
+    with forgotten(smolctl):
+        smolctl("model", "pull", name, expect=0)
+
+    assert len(blobs(smolctl)) == 3 + 2
+    assert smolctl("model", "run", name, *asked, expect=0).stdout == answer
 
 
 def test_skopeo_carries_one_from_registry_to_registry_and_into_a_layout(

@@ -158,6 +158,42 @@ def test_hugging_faces_are_read() -> None:
     )
 
 
+RESULTS = """## Evaluation
+
+Here they are.
+
+## Of the base
+
+| A | B |
+|:--|:-:|
+| 1 | 2 |
+
+### More
+
+## Of the other
+
+A | B
+--- | ---
+1 | 2
+
+## Limits
+
+None.
+"""
+
+
+def test_results_that_follow_their_introduction_come_with_it() -> None:
+    found = Readme.read(RESULTS).section(re.compile("Evaluation"), tables=True)
+
+    assert found == (
+        "Here they are.\n\n### Of the base\n\n| A | B |\n|:--|:-:|\n| 1 | 2 |\n\n#### More\n\n"
+        "### Of the other\n\nA | B\n--- | ---\n1 | 2"
+    )
+    assert Readme.read(RESULTS).section(re.compile("Evaluation")) == "Here they are."
+    with_one = RESULTS.replace("Here they are.", "A | B\n--- | ---\n")
+    assert "Of the" not in str(Readme.read(with_one).section(re.compile("Eval"), tables=True))
+
+
 @pytest.mark.parametrize(
     "text",
     ["", "---", "---\na: b", "--- \na: b\n", "----\na: b\n---\n", "text\n---\na: b\n---\n"],
@@ -216,6 +252,12 @@ def test_a_long_introduction_ends_with_a_sentence_or_a_word() -> None:
     assert len(found) <= 1000
 
 
+@pytest.mark.parametrize("what", ["A | B\n--- | ---", "Two\n---", "## One", "```\nx\n```", "- a"])
+def test_an_introduction_is_prose(what: str) -> None:
+    assert Readme.read(f"{what}\n\nText.").introduction in (None, "Text.")
+    assert Readme.read(f"Text.\n\n{what}\n\nMore.").introduction == "Text."
+
+
 def test_plain_text_has_no_marks() -> None:
     assert plain_text("**A** [b](https://c) `d` <i>e</i> ![f](g)") == "A b d e"
 
@@ -235,13 +277,18 @@ HOSTILE = {
     "items": "---\na:\n" + "- b\n" * 1900 + "---\n",
     "flow": "---\na: [" + "," * 100_000 + "]\n---\n",
     "quotes": "---\na: '" + "'" * 100_000 + "\n---\n",
+    "tables": "## uses\nx\n" + "## a\n-- | --\n" * 9999,
+    "rules": "## uses\n" + ("-" * 1900 + "\n") * 60,
+    "spaces": "## uses\nx\n" + " " * 100_000 + "x",
+    "rule of spaces": "## uses\nx\n--" + " " * 100_000 + "x",
     "blanks": ("\n" + " " * 1000) * 120,
 }
 
 
 def exercise(text: str) -> None:
     readme = Readme.read(text)
-    for part in (readme.title, readme.introduction, readme.value("a"), readme.section(USES)):
+    section = readme.section(USES, tables=True)
+    for part in (readme.title, readme.introduction, readme.value("a"), section):
         assert part is None or part
     assert all(readme.metadata.values())
 

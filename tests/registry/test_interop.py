@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 from contextlib import closing
@@ -18,8 +19,12 @@ from smolctl.registry.sharing.server import serving
 from smolctl.registry.transfer_options import TransferOptions
 from smolctl.registry.upload_client import UploadClient
 from smolctl.store.store import Store
+from tests.support.counting_pipe import CountingPipe
 from tests.support.docker_registry import docker_registry, require
-from tests.support.faulty_registry import GGUF, FaultyRegistry, Packed, pack
+from tests.support.faulty_registry import GGUF, FaultyRegistry, Packed, digest, pack
+from tests.support.gguf_files import tiny_llama
+from tests.support.large_blob import LargeBlob, wordy_header
+from tests.support.layouts import tar_of
 from tests.support.processes import Smolctl
 from tests.support.pulling import weights
 from tests.support.skopeo import skopeo
@@ -350,6 +355,92 @@ class TestAPush:
 
         source.log_in(guarded, ME, SECRET)
         assert source("model", "push", "-q", name, expect=0).stdout == f"{MODEL.id}\n"
+
+
+class TestVariants:
+    def test_of_dockers_registry_whoever_pushed_them(
+        self, source: Smolctl, smolctl: Smolctl, plain: str, tmp_path: Path
+    ) -> None:
+        name = f"{plain}/variants/small"
+        source("model", "tag", "ai/small:v1", f"{name}:v1", expect=0)
+        source("model", "push", f"{name}:v1", expect=0)
+        for tag in ("latest", "by-skopeo"):
+            copy_into(
+                plain,
+                f"variants/small:{tag}",
+                "--src-tls-verify=false",
+                source=f"docker://{name}:v1",
+            )
+        (tmp_path / "other.gguf").write_bytes(tiny_llama())
+        flags = ("--gguf", tmp_path / "other.gguf", "--context-size", "512")
+        other = source("model", "package", "-q", *flags, f"{name}:v2", "--push", expect=0)
+        image = pack(config_type="application/vnd.oci.image.config.v1+json")
+        (tmp_path / "image.tar").write_bytes(
+            tar_of(image.manifest, image.manifest, *image.blobs.values())
+        )
+        copy_into(
+            plain,
+            "variants/small:image",
+            "--preserve-digests",
+            source=f"oci-archive:{tmp_path / 'image.tar'}:team/model:v1",
+        )
+        smolctl("model", "pull", f"{name}:v2", expect=0)
+
+        done = smolctl("model", "variants", name, "--json", expect=0)
+
+        found = {tuple(each["tags"]): each for each in json.loads(done.stdout)}
+        assert [*found] == [("latest", "by-skopeo", "v1"), ("image",), ("v2",)]
+        assert found["latest", "by-skopeo", "v1"]["digest"] == MODEL.id
+        assert found["latest", "by-skopeo", "v1"]["here"] is None
+        assert found["v2",]["digest"] == other.stdout.split()[0]
+        assert (found["v2",]["here"], found["v2",]["context_size"]) == ("up to date", 512)
+        assert found["image",]["digest"] == image.id
+        assert "not a model artifact" in found["image",]["problem"]
+
+    def test_read_little_of_what_is_large(self, smolctl: Smolctl, tmp_path: Path) -> None:
+        """725 MB in which a header lies before zeros, of which the config says nothing."""
+        header = wordy_header(49_152)
+        model = LargeBlob(header).described()
+        folder = tmp_path / "registry"
+        with docker_registry(folder) as host:
+            for name, content in {**model.blobs, digest(header): header}.items():
+                hold(folder / "data", "large/model", name, content)
+            with (blob_in(folder / "data", digest(header))).open("r+b") as blob:
+                blob.truncate(LargeBlob(header).size)
+            put_manifest(host, "large/model", "v1", model)
+            with CountingPipe(host) as pipe:
+                done = smolctl("model", "variants", f"{pipe.host}/large/model", "--json", expect=0)
+                received = pipe.received
+
+        (found,) = json.loads(done.stdout)
+        assert (found["quantization"], found["context_size"]) == ("F16", 1024)
+        assert found["size"] > 725_000_000
+        assert len(header) < received < 4 * MIB
+
+
+MIB = 1024 * 1024
+
+
+def blob_in(data: Path, name: str) -> Path:
+    """Where docker-registry, which has its storage in `data`, has the blob `name`."""
+    return data / f"docker/registry/v2/blobs/sha256/{name[7:9]}/{name[7:]}/data"
+
+
+def hold(data: Path, repository: str, name: str, content: bytes) -> None:
+    """Put a blob where docker-registry finds it, without what it would check."""
+    blob = blob_in(data, name)
+    link = data / f"docker/registry/v2/repositories/{repository}/_layers/sha256/{name[7:]}/link"
+    for path, written in ((blob, content), (link, name.encode())):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(written)
+
+
+def put_manifest(host: str, repository: str, tag: str, model: Packed) -> None:
+    connection = http.client.HTTPConnection(host, timeout=30)
+    with closing(connection):
+        path = f"/v2/{repository}/manifests/{tag}"
+        connection.request("PUT", path, model.manifest, {"Content-Type": model.media_type})
+        assert connection.getresponse().status == 201
 
 
 class TestATar:

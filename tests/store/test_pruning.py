@@ -220,15 +220,33 @@ def test_while_a_manifest_cannot_be_read_no_blob_goes_but_what_is_unfinished_doe
     assert measure(store).of_blobs.reclaimable == 0
 
 
-def test_without_an_index_blobs_are_not_taken_for_waste(store):
-    put(store, "smollm2")
+def test_models_whose_index_was_lost_are_not_taken_for_waste(store):
+    model = put(store, "smollm2")
+    orphan(store)
     store.index_path.unlink()
     before = blobs(store)
-    assert plan(store, Rule()).is_unindexed
+    assert plan(store, Rule(age=0)).is_unindexed
     assert prune(store).leftovers == ()
     assert blobs(store) == before
-    prune(store, everything=True)
-    assert blobs(store) == set()
+    assert [each.id for each in store.remake_index()] == [model.id]
+    assert store.remake_index() is None
+    assert [each.digest for each in prune(store).leftovers] == [Descriptor.of(CONTENT, "m").digest]
+    assert store.missing_blobs(store.artifact(store.get(model.id.short)).manifest) == []
+
+
+def test_what_a_first_pull_left_that_never_ended_is_waste_though_there_is_no_index(store):
+    blob = orphan(store)
+    assert not store.index_path.exists()
+    assert [each.digest for each in prune(store).leftovers] == [blob.digest]
+    assert store.remake_index() is None
+
+
+def test_a_damaged_index_is_kept_beside_the_new_one(store):
+    models = {put(store, name, weights=b"GGUF " + name.encode()).id for name in ("one", "two")}
+    store.index_path.write_bytes(b"[1,")
+    assert {model.id for model in store.remake_index()} == models
+    assert store.index_path.with_name("index.json.damaged").read_bytes() == b"[1,"
+    assert {model.names for model in store.models()} == {()}
 
 
 def test_unpacked_archives_go_with_their_models(store):

@@ -112,7 +112,7 @@ def test_a_damaged_index_is_an_error_that_says_what_to_do(store):
     store.index_path.write_bytes(b"{")
     with pytest.raises(IntegrityError, match=r"index\.json") as caught:
         verify(store)
-    assert "again" in caught.value.hint
+    assert "smolctl model verify --repair" in caught.value.hint
 
 
 def test_a_model_that_is_removed_while_it_is_verified_is_no_damage(store, monkeypatch):

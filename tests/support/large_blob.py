@@ -54,8 +54,8 @@ class LargeBlob:
     def digest(self) -> str:
         return digest(self.beginning)
 
-    def publish(self, registry: FaultyRegistry, repository: str, *tags: str) -> Packed:
-        """Publish a model of it, whose config says no more than that it is one."""
+    def described(self) -> Packed:
+        """A model of it without itself, whose config says no more than that it is one."""
         config = json.dumps({"config": {"format": "gguf"}}).encode()
         layer: Json = {"mediaType": GGUF, "size": self.size, "digest": self.digest}
         manifest = {
@@ -64,7 +64,11 @@ class LargeBlob:
             "config": descriptor(config, CONFIG),
             "layers": [layer],
         }
-        model = Packed(json.dumps(manifest).encode(), {digest(config): config})
+        return Packed(json.dumps(manifest).encode(), {digest(config): config})
+
+    def publish(self, registry: FaultyRegistry, repository: str, *tags: str) -> Packed:
+        """Publish that model, and the blob."""
+        model = self.described()
         for tag in tags:
             registry.publish(repository, tag, model)
         registry.spoil(f"/blobs/{self.digest}", self._answer)

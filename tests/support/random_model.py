@@ -52,13 +52,15 @@ def write_random_model(
     chat_template: str | None = CHATML,
     architecture: str = "llama",
     special: Sequence[str] = (),
+    tensors_in_a_shard: int = 0,
 ) -> Path:
     """Write a model of `geometry` to `path`, F16 matrices and tied embeddings; returns `path`.
 
-    `special` are the first of the tokens beyond the bytes; they are special ones.
+    `special` are the first of the tokens beyond the bytes; they are special ones. With
+    `tensors_in_a_shard` it is several files, called `…-00001-of-0000N.gguf`.
     """
     random = np.random.default_rng(seed)
-    writer = gguf.GGUFWriter(path, architecture)
+    writer = gguf.GGUFWriter(path, architecture, split_max_tensors=tensors_in_a_shard)
     writer.add_name("random")
     writer.add_context_length(geometry.context)
     writer.add_embedding_length(geometry.width)

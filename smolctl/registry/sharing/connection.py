@@ -64,7 +64,7 @@ class _Unread:
 
 
 class Connection:
-    """The connection at `stream` with `peer`, served until either side has had enough.
+    """The connection at `stream`, served until either side has had enough.
 
     `sending` is called with what an answer gives away before its body goes, and returns what is
     to be called with the position and the number of the bytes that went.
@@ -94,9 +94,6 @@ class Connection:
                     self._refuse(failure)
                     break
                 self._give(self._registry.answer(request), request)
-                if h11.MUST_CLOSE in (self._http.our_state, self._http.their_state):
-                    break
-                # A body is not waited for: nothing here wants one.
                 if (self._http.our_state, self._http.their_state) != (h11.DONE, h11.DONE):
                     break
                 self._http.start_next_cycle()
@@ -108,9 +105,7 @@ class Connection:
         while True:
             event = self._http.next_event()
             if isinstance(event, h11.Request):
-                # The end of a request without a body is there with its head.
-                following = self._http.next_event() if self._has_no_body(event) else None
-                del following
+                self._http.next_event()  # its end, where it has no body: that is there already
                 headers = {name.decode(): value.decode("latin-1") for name, value in event.headers}
                 return Request(event.method.decode(), event.target.decode("latin-1"), headers)
             if event is not h11.NEED_DATA:
@@ -124,13 +119,8 @@ class Connection:
             if deadline is None:
                 deadline = time.monotonic() + self._patience.head
 
-    @staticmethod
-    def _has_no_body(request: h11.Request) -> bool:
-        names = {name for name, _ in request.headers}
-        return not names & {b"content-length", b"transfer-encoding"}
-
     def _refuse(self, failure: h11.RemoteProtocolError) -> None:
-        if self._http.our_state is h11.IDLE:
+        if self._http.our_state in (h11.IDLE, h11.SEND_RESPONSE):
             status = failure.error_status_hint
             self._give(error(status, "UNSUPPORTED", "not a request that is understood"), None)
 
@@ -138,6 +128,8 @@ class Connection:
         try:
             self._socket.settimeout(self._patience.stall)
             head = [*_COMMON_HEADERS, ("Date", formatdate(usegmt=True)), *answer.headers]
+            if self._http.their_state is not h11.DONE:
+                head.append(("Connection", "close"))  # a body is not waited for: nothing wants one
             reason = HTTPStatus(answer.status).phrase
             self._send(h11.Response(status_code=answer.status, headers=head, reason=reason))
             if request is None or request.method != "HEAD":
