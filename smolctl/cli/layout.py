@@ -29,7 +29,11 @@ def refuse_layout(name: str) -> None:
 
 
 def load_layout(invocation: Invocation, name: str, *, quiet: bool = False) -> StoredModel:
-    """Take the model `name` into the cache, under the name that the layout has for it."""
+    """Take the model `name` into the cache, under the name that the layout has for it.
+
+    Raises `ModelNotFound` where there is no such layout, `UsageError` where `name` means several
+    models, and what `load` raises.
+    """
     from smolctl.cli.load import load
     from smolctl.store.load import Wanted
 

@@ -72,7 +72,10 @@ def command(
 
 
 def load(invocation: Invocation, source: Path, wanted: Wanted, *, quiet: bool) -> list[StoredModel]:
-    """Take in the layout that is `source`, with progress on stderr."""
+    """Take in the layout that is `source`, with progress on stderr.
+
+    Raises `UsageError` when it is not there, and what `Loading` raises for what is broken.
+    """
     invocation.output.on_interrupt("Interrupted. Nothing was loaded.")
     with file_progress(invocation.output, quiet=quiet) as tell:
         loading = Loading(invocation.store, wanted, lambda done: tell("loading", done, None))
