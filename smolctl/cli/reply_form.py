@@ -82,7 +82,7 @@ def read_schema(value: str) -> Any:
     name = value.removeprefix(FILE_SIGN)
     path = os.path.expanduser(name)  # noqa: PTH111 - a value is no path yet
     word = re.fullmatch(r"\S*[./]\S*", value) and not re.search(r"[:,]", value)
-    there = value.endswith(".json") and "\n" not in value and Path(path).is_file()
+    there = value.endswith(".json") and "\n" not in value and os.path.isfile(path)  # noqa: PTH113
     if name != value or word or there:
         text = read_text_file(path)
         if text.lstrip().startswith("{"):
