@@ -20,10 +20,10 @@ demo: $(STAMP) ## Pull a small demo model from a registry on loopback and ask it
 	@$(BIN)/smolctl demo
 
 test: $(STAMP) ## Run the fast tests
-	$(BIN)/python -m pytest -n auto -m "not slow and not interop"
+	$(BIN)/python -m pytest -n auto --dist worksteal -m "not slow and not interop"
 
 test-all: $(STAMP) ## Run every test, the slow ones and the interoperability ones too
-	$(BIN)/python -m pytest -n auto
+	$(BIN)/python -m pytest -n auto --dist worksteal --hypothesis-profile thorough
 
 lint: $(STAMP) ## Check style, formatting and types
 	$(BIN)/ruff check .

@@ -7,13 +7,13 @@ import os
 import platform
 import shutil
 import subprocess
-import sys
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
 from benchmarks.llama_tools import tool
 from smolctl import __version__
+from smolctl.runner.benchmark import processor
 
 _ROOT = Path(__file__).parent.parent
 _PEERS = {
@@ -37,7 +37,7 @@ def describe() -> list[str]:
     """
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
     return [
-        f"{_processor()}, {os.cpu_count()} processors, {memory:.0f} GB of memory",
+        f"{processor()}, {os.cpu_count()} processors, {memory:.0f} GB of memory",
         f"{_system()}, Python {platform.python_version()}",
         f"smolctl {__version__}{_commit()}",
         f"oras-py {version('oras')}, requests {version('requests')}",
@@ -45,15 +45,6 @@ def describe() -> list[str]:
         *(_peer(name, argument) for name, argument in _PEERS.items()),
         _llama_tools(),
     ]
-
-
-def _processor() -> str:
-    if sys.platform == "linux":
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            name, _, value = line.partition(":")
-            if name.strip() == "model name":
-                return f"{platform.machine()}, {value.strip()}"
-    return platform.machine()
 
 
 def _system() -> str:

@@ -19,7 +19,10 @@ TYPE_CHECKING = False  # `typing` itself takes 10 ms
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+_PREFIX = "note-"
 _PRIVATE = 0o077
+_MOST = 64
+"""Notes in a folder. There is one for each environment and model, and many do not come again."""
 
 
 def find_note(about: str, environment: Mapping[str, str]) -> list[str] | None:
@@ -44,7 +47,10 @@ def find_note(about: str, environment: Mapping[str, str]) -> list[str] | None:
 def leave_note(
     folder: str, about: str, lines: Sequence[str], environment: Mapping[str, str]
 ) -> None:
-    """Leave a note in `folder` for the next one who looks for it in that environment."""
+    """Leave a note in `folder` for the next one who looks for it in that environment.
+
+    Where there are many, the older half of them goes.
+    """
     from _json import encode_basestring_ascii as quoted
 
     key = _key(about, environment)
@@ -55,8 +61,13 @@ def leave_note(
         with open(handle, "w", encoding="ascii") as file:  # noqa: PTH123
             file.writelines(f"{quoted(line)}\n" for line in (key, *lines))
         os.replace(temporary, path)  # noqa: PTH105
+        notes = [entry for entry in os.scandir(folder) if entry.name.startswith(_PREFIX)]
+        if len(notes) > _MOST:
+            notes.sort(key=lambda entry: entry.stat().st_mtime_ns)
+            for entry in notes[: -_MOST // 2]:
+                os.unlink(entry.path)  # noqa: PTH108
     except OSError:
-        pass  # the usual way is open
+        pass  # the usual way is open, and another may be tidying up
 
 
 def state_of(path: str) -> str | None:
@@ -83,7 +94,7 @@ def _key(about: str, environment: Mapping[str, str]) -> str:
 
 
 def _name(key: str) -> str:
-    return f"note-{crc32(key.encode(errors='surrogateescape')):08x}"
+    return f"{_PREFIX}{crc32(key.encode(errors='surrogateescape')):08x}"
 
 
 def _folders(environment: Mapping[str, str]) -> Iterator[str]:

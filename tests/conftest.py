@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+import tests.support.examples  # noqa: F401 - sets the profile
 from smolctl.store.store import Store
 from tests.support.faulty_registry import FaultyRegistry
 from tests.support.processes import Smolctl

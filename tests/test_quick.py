@@ -153,6 +153,16 @@ def test_a_note_is_found_again(index: Path, environment: dict[str, str], tmp_pat
     assert (found.socket, found.head) == ("/run/a\udcffb.sock", "POST /v1\r\n")
 
 
+def test_notes_do_not_gather(index: Path, environment: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "smolctl" / "a.sock").touch()
+    for number in range(100):
+        note(index).write(f"{tmp_path}/smolctl", f"m{number}", environment)
+    left = len(list((tmp_path / "smolctl").glob("note-*")))
+    assert 32 <= left <= 64
+    assert Note.find("m99", environment) is not None
+    assert (tmp_path / "smolctl" / "a.sock").exists()
+
+
 @pytest.mark.parametrize(
     "changed",
     [

@@ -19,8 +19,9 @@ from smolctl.cli.engine_options import (
 from smolctl.cli.invocation import Invocation
 from smolctl.cli.options import JsonFlag, PullPolicy
 from smolctl.cli.source import find_source
+from smolctl.engine.loading import usable_cores
 from smolctl.errors import UsageError
-from smolctl.runner.benchmark import Speed, Spread, Workload, measure
+from smolctl.runner.benchmark import Speed, Spread, Workload, measure, processor
 from smolctl.runner.runnable import Runnable
 
 if TYPE_CHECKING:
@@ -143,10 +144,11 @@ def _document(
     return {
         "id": runnable.source.id,
         "model": runnable.source.name,
+        "processor": processor(),
         "prompt_tokens": workload.prompt_tokens,
         "max_tokens": workload.reply_tokens,
         "repetitions": workload.repetitions,
-        "threads": options.threads,
+        "threads": options.threads or usable_cores(),
         "flash_attention": options.flash_attention,
         "cache_type_k": options.cache_type_k,
         "cache_type_v": options.cache_type_v,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from contextlib import contextmanager
@@ -90,17 +89,11 @@ def _with_worker(invocation: Invocation, wanted: Wanted, *, load: bool) -> Itera
 
 
 def _headers(wanted: Wanted, source: ModelSource, default: float | None) -> dict[str, str]:
-    from smolctl.runner.worker_status import (
-        EXPECT_HEADER,
-        KEEP_ALIVE_HEADER,
-        MODEL_ID_HEADER,
-        expected,
-    )
+    from smolctl.runner.worker_status import MODEL_ID_HEADER, expected, worker_headers
 
-    expectation = expected(wanted.options, wanted.named)
-    headers = {MODEL_ID_HEADER: source.id, EXPECT_HEADER: json.dumps(expectation.as_json())}
     keep_alive = default if wanted.keep_alive is None else wanted.keep_alive
-    return headers if keep_alive is None else {**headers, KEEP_ALIVE_HEADER: f"{keep_alive:g}"}
+    headers = worker_headers(expected(wanted.options, wanted.named), keep_alive)
+    return {MODEL_ID_HEADER: source.id, **headers}
 
 
 def _start(invocation: Invocation, wanted: Wanted, source: ModelSource, tokens: int) -> Start:

@@ -1,4 +1,4 @@
-"""The progress of a transfer, on stderr: bars for a person, lines at start and end for a log."""
+"""The progress of a transfer, on stderr: bars for a person, lines for a log."""
 
 from __future__ import annotations
 
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from smolctl.registry.progress import Progress
 
 
+_TOLD_AFTER_SECONDS = 1.0
+_TOLD_EVERY_SECONDS = 30.0
 _RATE_SECONDS = 5.0
 _KNOWN_SECONDS = 0.5
 """How long it takes to know a rate."""
@@ -86,28 +88,47 @@ def file_progress(
 
 
 class _LineProgress:
-    """One line when a blob begins and one when it is here: what a log file wants."""
+    """A line for each blob that has arrived: what a log wants.
+
+    One that takes longer than a second is told of when it does, and every half a minute how far
+    it is: who watches a log for signs of life, as build servers do, sees some.
+    """
 
     def __init__(self, output: Output, name: str, words: Direction) -> None:
         self._output = output
         self._name = name
         self._words = words
+        self._rates: dict[Digest, _Rate] = {}
+        self._due: dict[Digest, float] = {}
+        self._is_told: set[Digest] = set()
 
     def expect(self, size: int) -> None:
         """Say nothing: each blob has a line of its own."""
 
     def begin(self, blob: Descriptor, present: int) -> None:
-        """Say that `blob` is under way; that some of it is there already, a notice says."""
-        del present
-        what = f"{blob.digest.short} ({format_size(blob.size)})"
-        self._output.notice(f"{self._name}: {self._words.begun} {what}")
+        """Note that `blob` is under way; that some of it is there already, a notice says."""
+        self._rates[blob.digest] = _Rate(present)
+        self._due[blob.digest] = time.monotonic() + _TOLD_AFTER_SECONDS
 
     def update(self, blob: Descriptor, present: int) -> None:
-        """Say nothing: a log wants no moving bar."""
+        """Say, now and then, how far `blob` is."""
+        pace = self._rates[blob.digest].pace(present, blob.size)
+        now = time.monotonic()
+        if now < self._due[blob.digest]:
+            return
+        self._due[blob.digest] = now + _TOLD_EVERY_SECONDS
+        if blob.digest not in self._is_told:
+            self._is_told.add(blob.digest)
+            self.notice(f"{self._words.begun} {blob.digest.short} ({format_size(blob.size)})")
+            return
+        moved = f"{format_size(present)} of {format_size(blob.size)}"
+        pace = self._words.moved if pace is None else pace
+        self.notice(f"{blob.digest.short}: {moved}{pace and f', {pace}'}")
 
     def end(self, blob: Descriptor) -> None:
         """Say that `blob` has arrived."""
-        self._output.notice(f"{self._name}: {blob.digest.short} {self._words.ended}")
+        what = f"{blob.digest.short} ({format_size(blob.size)})"
+        self.notice(f"{what} {self._words.ended}")
 
     def notice(self, text: str) -> None:
         """Print it."""

@@ -45,10 +45,10 @@ def command(ctx: typer.Context, as_json: JsonFlag = False, quiet: QuietFlag = Fa
     answering = {worker.socket.stem for worker in workers}
     loading = [name for name in loading_models(invocation.settings) if name not in answering]
     rows = [_row(worker) for worker in workers]
-    silent = {socket.stem for socket in stuck}
+    silent = [socket.stem for socket in stuck]
     rows += [
-        (_name_of(invocation, start), BACKEND, "-", until, "-", "-")
-        for starts, until in ((loading, "Loading..."), (sorted(silent), "Not answering"))
+        (name_of(invocation, start), BACKEND, "-", until, "-", "-")
+        for starts, until in ((loading, "Loading..."), (silent, "Not answering"))
         for start in starts
     ]
     output.table(HEADERS, rows, dispensable=("BACKEND", "MODE", "CONTEXT"))
@@ -103,7 +103,7 @@ def _row(worker: Worker) -> tuple[str, ...]:
     )
 
 
-def _name_of(invocation: Invocation, start: str) -> str:
+def name_of(invocation: Invocation, start: str) -> str:
     """Return the name of the model whose ID begins so; the beginning where it has none here."""
     try:
         found = invocation.store.find(start)

@@ -9,10 +9,10 @@ import typer
 from smolctl import __version__
 from smolctl.cli.invocation import Invocation
 from smolctl.cli.options import JsonFlag
-from smolctl.cli.ps import shown_name, worker_json
+from smolctl.cli.ps import name_of, shown_name, worker_json
 from smolctl.runner.address import WorkerFolder
 from smolctl.runner.connection import ConnectionLost, Endpoint
-from smolctl.runner.workers import running_workers
+from smolctl.runner.workers import survey
 
 if TYPE_CHECKING:
     from smolctl.settings import Settings
@@ -31,7 +31,8 @@ def command(ctx: typer.Context, as_json: JsonFlag = False) -> None:
     invocation = Invocation.of(ctx)
     settings, output = invocation.settings, invocation.output
     folder = WorkerFolder.of(settings)
-    workers = running_workers(settings)
+    workers, stuck = survey(folder)
+    silent = [name_of(invocation, socket.stem) for socket in stuck]
     host = settings.host or _GATEWAY
     answers = _answers(settings, host)
     if as_json:
@@ -39,6 +40,7 @@ def command(ctx: typer.Context, as_json: JsonFlag = False) -> None:
             {
                 "version": __version__,
                 "workers": [worker_json(worker) for worker in workers],
+                "not_answering": silent,
                 "gateway": {"host": host, "running": answers},
                 "home": str(settings.home),
                 "sockets": str(folder.folder),
@@ -49,6 +51,7 @@ def command(ctx: typer.Context, as_json: JsonFlag = False) -> None:
     rows: list[tuple[str, Any]] = [
         ("smolctl", __version__),
         ("Models loaded", ", ".join(map(shown_name, workers)) or "none"),
+        *([("Not answering", ", ".join(silent))] if silent else []),
         ("Gateway", f"{host} {'answers' if answers else 'does not answer'}"),
         ("Cache", settings.home),
         ("Sockets", folder.folder),

@@ -12,7 +12,6 @@ from smolctl.engine.generation import GenerationRequest
 from smolctl.engine.reasoning import ReasoningSplitter
 from smolctl.engine.tool_forms import MARKERS, form_of
 from smolctl.engine.tool_prompt import with_tools, with_written_calls
-from smolctl.engine.tool_reader import ToolCallReader
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     from smolctl.engine.conversation import ChatRequest, Message
     from smolctl.engine.gbnf import Grammar
     from smolctl.engine.generation import Piece, TokenScore
+    from smolctl.engine.tool_reader import ToolCallReader
     from smolctl.engine.vocabulary import Vocabulary
 
 
@@ -44,12 +44,13 @@ def prepare(chat: ChatRequest, template: ChatTemplate, vocabulary: Vocabulary) -
     thinking = text.rstrip().endswith(reasoning.OPENING)
     markers: tuple[str, ...] = (reasoning.OPENING, reasoning.CLOSING)
     calls = None
-    if (
-        tools and chat.grammar is None
-    ):  # what follows a grammar is an answer, whatever it looks like
+    if tools and chat.grammar is None:  # under a grammar it is an answer, whatever it looks like
+        # Here, and below: most replies have none of it, and a one-shot waits for each import.
+        from smolctl.engine.tool_reader import ToolCallReader
+
         markers += MARKERS
-        names = {tool.name for tool in tools}
-        calls = ToolCallReader(names, parallel=chat.parallel_tool_calls)
+        schemas = {tool.name: tool.parameters for tool in tools}
+        calls = ToolCallReader(schemas, parallel=chat.parallel_tool_calls)
     found = (vocabulary.special_token(marker) for marker in markers)
     request = GenerationRequest(
         tuple(vocabulary.tokenize(text, mark)),
@@ -93,7 +94,6 @@ def _grammar(chat: ChatRequest, template: ChatTemplate, *, thinking: bool) -> Gr
     """Return what the reply must follow: its own grammar, or that of the call it must make."""
     grammar = chat.grammar
     if chat.tool_choice.mode == "required":
-        # Here, and below: most replies have no grammar, and a one-shot waits for each import.
         from smolctl.engine.tool_grammar import grammar_of_calls
 
         name = chat.tool_choice.name

@@ -15,7 +15,7 @@ import numpy as np
 
 from smolctl.engine import log
 from smolctl.engine.library import llama_cpp
-from smolctl.errors import InvalidGrammar, NotRunnable
+from smolctl.errors import InvalidGrammar
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -55,7 +55,7 @@ class Constraint:
 
         Most often what they choose freely is admitted, and then no other token need be looked at,
         as in llama.cpp's `common_sampler_sample`. Raises `InvalidGrammar` when the grammar takes
-        too long, and `NotRunnable` when it admits no token that the model has.
+        too long, and when it admits no token that the model has.
         """
         end = time.thread_time() + _DEADLINE_SECONDS
         candidates = np.empty(len(logits), _CANDIDATE)
@@ -86,7 +86,7 @@ class Constraint:
         self._apply(self._sampler, candidates)
         admitted = np.isfinite(candidates["logit"])
         if not admitted.any():
-            raise NotRunnable("the grammar admits no token of the model's")
+            raise InvalidGrammar("the grammar admits no token of the model's")
         # The others are left out, so that no sampler can choose one, whatever it does to logits.
         left = candidates[admitted]
         token = self._choose(chain, left.copy())
@@ -94,7 +94,7 @@ class Constraint:
             return token
         left = left[[self._after(int(other)) is not None for other in left["token"]]]
         if not len(left):
-            raise NotRunnable("the grammar admits no token of the model's")
+            raise InvalidGrammar("the grammar admits no token of the model's")
         return self._choose(chain, left)
 
     def _after(self, token: int) -> bytes | None:

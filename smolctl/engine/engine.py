@@ -99,13 +99,22 @@ class Engine:
             self._context.close()
         self._weights.close()
 
+    def check(self, request: GenerationRequest) -> None:
+        """Raise what `submit` raises for a prompt that does not fit, or that is none."""
+        self._generating().check(request)
+
     def submit(
-        self, request: GenerationRequest, *, on_event: Callable[[], object] | None = None
+        self,
+        request: GenerationRequest,
+        *,
+        on_event: Callable[[], object] | None = None,
+        uncounted: bool = False,
     ) -> Generation:
         """Ask for a reply, and return it at once; it is generated as it is, read or not.
 
         `on_event` is called in the engine's thread after each piece and after the end: who cannot
-        wait in a thread asks `Generation.poll` then. It must return at once.
+        wait in a thread asks `Generation.poll` then. It must return at once. One that is
+        `uncounted` may wait however many do: its caller has a place, and lets in one for another.
 
         It ends at the model's end-of-generation token, before a stop string, at `max_tokens`, or
         when the context is full; the context is never shifted. Raises `PromptTooLong`, giving
@@ -113,12 +122,15 @@ class Engine:
         wait, `InvalidGrammar` and `UsageError` for a request that cannot be met, and
         `NotRunnable` when the model does not generate.
         """
-        if self._scheduler is None:
-            raise NotRunnable("this model makes embeddings, and does not generate text")
-        return self._scheduler.submit(request, on_event=on_event)
+        return self._generating().submit(request, on_event=on_event, uncounted=uncounted)
 
     def embed(
         self, inputs: Sequence[Sequence[int]], cancelled: Callable[[], bool] = lambda: False
     ) -> list[list[float]]:
         """Return the embedding of each of `inputs`, which are tokens; see `Embedder.embed`."""
         return self._embedder.embed(inputs, cancelled)
+
+    def _generating(self) -> Scheduler:
+        if self._scheduler is None:
+            raise NotRunnable("this model makes embeddings, and does not generate text")
+        return self._scheduler

@@ -194,8 +194,9 @@ class _Pattern:
         return is_there
 
     def _refuse(self, reason: str) -> NoReturn:
-        place = self._source[: self._at][-40:]
-        raise InvalidGrammar(f"the pattern cannot be followed after {place!r}: {reason}")
+        before = self._source[: self._at][-40:]
+        place = f" after {before!r}" if before else ""
+        raise InvalidGrammar(f"the pattern cannot be followed{place}: {reason}")
 
 
 def _is_one(letters: _Ranges) -> bool:

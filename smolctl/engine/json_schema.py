@@ -90,7 +90,12 @@ class _Translation:
             return "value"
         if not isinstance(schema, dict):
             _refuse(place, "an object is expected")
+        beside = {key: schema[key] for key in _OBJECT_KEYWORDS & schema.keys()}
         if "$ref" in schema:
+            target = {"$ref": schema["$ref"]}
+            both = self._both(target, beside, place, depth)
+            if both is not target:
+                return self._body(both, place, depth + 1)
             return self._reference(schema["$ref"], place, depth)
         if "const" in schema:
             return _constant(schema["const"])
@@ -99,6 +104,7 @@ class _Translation:
         for keyword in ("anyOf", "oneOf"):
             if keyword in schema:
                 choices = _list(schema, keyword, place)
+                choices = [self._both(choice, beside, place, depth) for choice in choices]
                 return self._any_of(choices, f"{place}/{keyword}", depth)
         if "allOf" in schema:
             return self._body(self._merged(schema, place, depth), place, depth + 1)
@@ -133,6 +139,14 @@ class _Translation:
             self._rule(choice, f"{place}/{number}", depth) for number, choice in enumerate(choices)
         ]
         return " | ".join(names)
+
+    def _both(self, schema: Any, beside: dict[str, Any], place: str, depth: int) -> Any:
+        """Return `schema` with what is said of objects `beside` it, if it is one of objects."""
+        if not beside or not isinstance(schema, dict):
+            return schema
+        plain = self._plain(schema, place, depth + 1)
+        is_object = plain.get("type", _implied_type(plain)) == "object"
+        return {"allOf": [beside, schema]} if is_object else schema
 
     def _reference(self, target: Any, place: str, depth: int) -> str:
         """Return the name of the rule for what `target` points to; it may be on its way still."""

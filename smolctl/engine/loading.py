@@ -136,7 +136,7 @@ def _settings(weights: Weights, options: EngineOptions) -> Any:
     settings.n_seq_max = options.sequences
     settings.n_outputs_max = options.sequences
     settings.n_batch = settings.n_ubatch = options.batch_tokens
-    settings.n_threads = settings.n_threads_batch = options.threads or _cores()
+    settings.n_threads = settings.n_threads_batch = options.threads or usable_cores()
     settings.kv_unified = options.shared_cache
     settings.flash_attn_type = _FLASH_ATTENTION[options.flash_attention]
     settings.type_k = CACHE_TYPES[options.cache_type_k]
@@ -154,7 +154,8 @@ def _may_repack(lib: Any) -> bool:
     return b"AMX_INT8 = 1" not in lib.llama_print_system_info()
 
 
-def _cores() -> int:
+def usable_cores() -> int:
+    """Return how many cores this process may use: the threads where nobody says how many."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

@@ -97,12 +97,28 @@ class Scheduler:
         )
 
     def submit(
-        self, request: GenerationRequest, *, on_event: Callable[[], object] | None = None
+        self,
+        request: GenerationRequest,
+        *,
+        on_event: Callable[[], object] | None = None,
+        uncounted: bool = False,
     ) -> Generation:
         """Ask for a reply; see `Engine.submit`."""
+        self.check(request)
+        room = self.context_size - len(request.tokens)
+        sampler = Sampler(request.sampling, request.grammar, self.vocabulary)
+        limit = min(request.sampling.max_tokens or room, room)
+        reply = Reply(next(self._numbers), request, sampler, limit, on_event)
+        refusal = self._enqueue(reply, uncounted=uncounted)
+        if refusal is not None:
+            sampler.close()
+            raise refusal
+        return reply.generation
+
+    def check(self, request: GenerationRequest) -> None:
+        """Raise `PromptTooLong` or `UsageError` for a prompt; see `Engine.submit`."""
         size = len(request.tokens)
-        room = self.context_size - size
-        if room < 1:
+        if size >= self.context_size:
             raise PromptTooLong(
                 f"the prompt has {size} tokens, the context holds {self.context_size}",
                 hint="Shorten the prompt, or ask for a larger context with --ctx-size.",
@@ -111,16 +127,8 @@ class Scheduler:
             )
         if min(request.tokens) < 0 or max(request.tokens) >= self.vocabulary.size:
             raise UsageError("the prompt has a token that the model does not have")
-        sampler = Sampler(request.sampling, request.grammar, self.vocabulary)
-        limit = min(request.sampling.max_tokens or room, room)
-        reply = Reply(next(self._numbers), request, sampler, limit, on_event)
-        refusal = self._enqueue(reply)
-        if refusal is not None:
-            sampler.close()
-            raise refusal
-        return reply.generation
 
-    def _enqueue(self, added: Reply) -> Exception | None:
+    def _enqueue(self, added: Reply, *, uncounted: bool) -> Exception | None:
         """Have `added` wait for a sequence, or return why it may not."""
         with self._changed:
             if self._broken is not None:
@@ -131,7 +139,7 @@ class Scheduler:
             waiting = sum(not each.generation.cancelled for each in self._waiting)
             replies = [slot.reply for slot in self._slots]
             free = sum(reply is None or reply.generation.cancelled for reply in replies)
-            if waiting >= self._queue + free:
+            if not uncounted and waiting >= self._queue + free:
                 return EngineBusy(
                     f"{waiting} requests wait for the model already", hint="Try again later."
                 )

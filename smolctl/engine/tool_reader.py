@@ -1,25 +1,35 @@
 """Telling tool calls from text while a reply streams.
 
 Known are the forms of `tool_forms.py`, with what models make of them: several objects in a tag, a
-list in a tag of objects, `parameters` for `arguments`, no closing tag. A call is passed on when its
-JSON is whole: only then is it certain to be one. What is no call of a tool that there is, is text.
+list in a tag of objects, `parameters` for `arguments`, no closing tag; and those of
+`tool_elements.py`. A call is passed on when it is whole: only then is it certain to be one. What is
+no call of a tool that there is, is text.
 """
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from smolctl.engine.conversation import Delta, ToolCallDelta
 from smolctl.engine.json_scanner import JSONScanner
 from smolctl.engine.text import overlap
+from smolctl.engine.tool_elements import (
+    FUNCTION,
+    FUNCTION_END,
+    arguments_of,
+    head_of,
+    may_become_head,
+)
 from smolctl.engine.tool_forms import CLOSING_TAG, MISTRAL_TAG, PYTHON_TAG, TAG
 from smolctl.engine.tool_values import new_call_id, parsed_calls
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
-_OPENING = (TAG, PYTHON_TAG, MISTRAL_TAG)
+    from smolctl.engine.tool_elements import Head
+
+_OPENING = (TAG, PYTHON_TAG, MISTRAL_TAG, FUNCTION)
 _BARE = ""
 """In place of an opening marker, for a reply that begins with an object."""
 
@@ -33,11 +43,12 @@ _MAXIMUM_HEADER = 200
 class ToolCallReader:
     """Reads one reply's answer: text in, text and calls out.
 
-    `tools` are the names that it may call. Calls after the first are dropped unless `parallel`.
+    `tools` are those that it may call, by their names: the schemas of their parameters. Calls
+    after the first are dropped unless `parallel`.
     Blanks next to calls are dropped where no text stands on their other side.
     """
 
-    def __init__(self, tools: Collection[str], *, parallel: bool = True) -> None:
+    def __init__(self, tools: Mapping[str, Mapping[str, Any]], *, parallel: bool = True) -> None:
         self.calls = 0
         self._tools = tools
         self._parallel = parallel
@@ -46,6 +57,7 @@ class ToolCallReader:
         self._marker = _BARE
         self._name: str | None = None
         self._scanner = JSONScanner()
+        self._end = ""  # of a call in elements
         self._before: str = ""  # from the marker to the value: text if the value is no call
         self._value: list[str] = []
         self._blank = ""
@@ -121,7 +133,40 @@ class ToolCallReader:
             header = _MISTRAL_HEADER.fullmatch(start, 0, max(end, 0))
             if header and end <= _MAXIMUM_HEADER:
                 return self._begin_value(start[end:], header["name"])
+        if self._marker in (TAG, FUNCTION):
+            head = head_of(self._marker, start)
+            if head is None and not over and may_become_head(start):
+                return False
+            if head is not None and head.name in self._tools:
+                return self._begin_elements(start, head)
         return self._no_call()
+
+    def _begin_elements(self, start: str, head: Head) -> bool:
+        """Go on with what follows `head` in `start`, the end of what is left."""
+        rest = start[head.length :]
+        self._before += self._rest[: len(self._rest) - len(rest)]
+        self._rest, self._name, self._end = rest, head.name, head.end
+        self._marker = TAG  # it may be closed where it was not opened
+        self._step = self._read_elements
+        return True
+
+    def _read_elements(self, over: bool) -> bool:
+        """Read up to the call's end, and pass the call on."""
+        place = self._rest.find(self._end)
+        is_whole = place >= 0
+        if not is_whole:
+            place = len(self._rest) - (0 if over else overlap(self._rest, self._end))
+        self._value.append(self._rest[:place])
+        self._rest = self._rest[place:]
+        if not is_whole:
+            return self._no_call() if over else False
+        name = self._name or ""
+        arguments = arguments_of("".join(self._value), self._end, self._tools[name])
+        if arguments is None:
+            return self._no_call()
+        self._rest = self._rest.removeprefix(FUNCTION_END)
+        self._call([(name, arguments)])
+        return True
 
     def _begin_value(self, value: str, name: str | None = None) -> bool:
         """Go on with `value`, the end of what is left; `name` is the tool's where that is known."""
@@ -145,6 +190,11 @@ class ToolCallReader:
             calls = parsed_calls(text, self._name, self._tools, marked=self._marker != _BARE)
         if calls is None:
             return self._no_call()
+        self._call(calls)
+        return True
+
+    def _call(self, calls: list[tuple[str, str]]) -> None:
+        """Pass `calls` on, names and arguments, and look for what follows them."""
         for name, arguments in calls:
             if self._parallel or not self.calls:
                 call = ToolCallDelta(self.calls, new_call_id(), name, arguments)
@@ -152,7 +202,6 @@ class ToolCallReader:
                 self.calls += 1
         self._value.clear()
         self._step = self._read_next
-        return True
 
     def _read_next(self, over: bool) -> bool:
         """Look for the closing tag, or for another object, which is another call."""

@@ -24,7 +24,7 @@ def parsed_calls(
     call must be of one of `tools`. A call may lack arguments where it is `marked` as one.
     """
     try:
-        value = json.loads(text, strict=False, parse_constant=_refuse)
+        value = parsed_json(text)
         if name is not None:
             value = {"name": name, "arguments": value}
         entries = value if isinstance(value, list) else [value]
@@ -43,15 +43,15 @@ def _call(entry: Any, tools: Collection[str], *, marked: bool) -> tuple[str, str
         raise ValueError("no arguments")
     arguments = entry[key] if key is not None else {}
     if isinstance(arguments, str):  # as OpenAI's API has them, some models have learnt
-        arguments = json.loads(arguments, strict=False, parse_constant=_refuse)
+        arguments = parsed_json(arguments)
     if arguments is None:
         arguments = {}
     if not isinstance(arguments, dict):
         raise ValueError("no object")
-    return name, _text(arguments)
+    return name, arguments_text(arguments)
 
 
-def _text(arguments: dict[str, Any]) -> str:
+def arguments_text(arguments: dict[str, Any]) -> str:
     """Return `arguments` as JSON. Raises `ValueError` for a number that JSON has not."""
     text = json.dumps(arguments, ensure_ascii=False, allow_nan=False)
     try:
@@ -59,6 +59,14 @@ def _text(arguments: dict[str, Any]) -> str:
     except UnicodeEncodeError:  # half of a pair of surrogates, which JSON can only escape
         return json.dumps(arguments, allow_nan=False)
     return text
+
+
+def parsed_json(text: str) -> Any:
+    """Return the JSON value that a model wrote; ends of lines in strings may be as they are.
+
+    Raises `ValueError` for what is none, and `RecursionError`.
+    """
+    return json.loads(text, strict=False, parse_constant=_refuse)
 
 
 def _refuse(constant: str) -> NoReturn:

@@ -162,6 +162,47 @@ class GGUFHeader:
         return self._largest("feed_forward_length")
 
     @property
+    def expert_feed_forward_length(self) -> int | None:
+        """The width of one expert's feed-forward layers, in elements; None without experts."""
+        if not self.expert_used_count:
+            return None
+        return self._largest("expert_feed_forward_length") or self.feed_forward_length
+
+    @property
+    def expert_used_count(self) -> int | None:
+        """The number of experts that a token goes through in a layer; None without experts."""
+        return self._integer(self.key("expert_used_count"))
+
+    @property
+    def recurrent_layers(self) -> int:
+        """The number of layers that keep a state (Mamba's): those without attention.
+
+        A model that has both, and does not say where, counts as having a state in every layer.
+        """
+        if not self.state_elements:
+            return 0
+        heads = self.per_layer("attention.head_count_kv")
+        if isinstance(heads, tuple):
+            return heads[: self.block_count].count(0)
+        return self.block_count or 0
+
+    @property
+    def state_elements(self) -> int:
+        """The numbers that a recurrent layer keeps of a sequence (`llama_hparams::n_embd_s`, `_r`).
+
+        They are those of its convolution, and of its state.
+        """
+        inner, state = self.inner_length or 0, self._integer(self.key("ssm.state_size")) or 0
+        groups = self._integer(self.key("ssm.group_count")) or 0
+        kernel = self._integer(self.key("ssm.conv_kernel")) or 1
+        return (kernel - 1) * (inner + 2 * groups * state) + state * inner
+
+    @property
+    def inner_length(self) -> int | None:
+        """The width of a recurrent layer, in elements; None where there are none."""
+        return self._integer(self.key("ssm.inner_size"))
+
+    @property
     def head_count(self) -> int | None:
         """The number of attention heads; the most of any layer where they differ."""
         return self._largest("attention.head_count")

@@ -1,9 +1,9 @@
 """How much memory a model needs on llama.cpp, from its GGUF header alone.
 
-Three parts: the weights; the key-value cache, which grows with the context; and the working
-memory of one step. The cache is exact for models with plain attention. Where a model's layers
-attend to a sliding window only, it is an upper bound, which llama.cpp's default (`swa_full`)
-reaches. What recurrent layers keep does not grow with the context and is left out; it is small.
+Three parts: the weights; the key-value cache, which grows with the context, or the state of
+recurrent layers, which does not; and the working memory of one step. The cache is exact for models
+with plain attention. Where a model's layers attend to a sliding window only, it is an upper bound,
+which llama.cpp's default (`swa_full`) reaches. The state is that of Mamba and its like.
 
 Weights are counted once: those that llama.cpp rearranges for the processor are then in its memory,
 and the file's pages, which it has read, can be dropped.
@@ -82,14 +82,15 @@ def memory_needed(header: GGUFHeader, weights_bytes: int, shape: ContextShape) -
 
 
 def kv_cache_bytes(header: GGUFHeader, shape: ContextShape) -> int:
-    """Return the bytes of the key-value cache.
+    """Return the bytes of the key-value cache, and of the state of recurrent layers.
 
-    It is 0 when the header does not describe attention, as for a recurrent model.
+    It is 0 when the header describes neither.
     """
     heads = header.head_count_kv_all_layers or 0
     keys = _bytes(heads * (header.key_length or 0), shape.cache_type_k)
     values = _bytes(heads * (header.value_length or 0), shape.cache_type_v)
-    return (keys + values) * shape.rounded_length * shape.streams
+    cache = (keys + values) * shape.rounded_length * shape.streams
+    return cache + header.recurrent_layers * _state_bytes(header, shape)
 
 
 def step_bytes(header: GGUFHeader, shape: ContextShape) -> int:
@@ -99,25 +100,35 @@ def step_bytes(header: GGUFHeader, shape: ContextShape) -> int:
     its feed-forward part, with the attention mask of 2 bytes per token of step and of context; or
     the logits, of one token a sequence, which are kept for the samplers too. Without flash
     attention the mask takes 4 bytes, and there are as many scores for every head. The last layer
-    goes on with one token a sequence after its attention. The formula was fitted to the compute
-    buffers that llama.cpp reports on a CPU; it gives those, or up to twice the model's width for
-    each token of a step more. Mixtures of experts may need somewhat more.
+    goes on with one token a sequence after its attention. Of a mixture of experts, those that a
+    token goes through count together; a recurrent layer needs six times its width, and a copy of
+    its state. The formula was fitted to the compute buffers that llama.cpp reports on a CPU; it
+    gives those, or up to twice the model's width for each token of a step more.
     """
     embedding = header.embedding_length or 0
     context = shape.rounded_length
     tokens = min(shape.batch_tokens, shape.length * shape.streams)
     keys = (header.head_count_kv or 0) * (header.key_length or 0)
-    wide = (header.feed_forward_length or 0) if (header.block_count or 0) > 1 else 0
+    experts = header.expert_used_count or 0
+    wide = max(header.feed_forward_length or 0, experts * (header.expert_feed_forward_length or 0))
+    if (header.block_count or 0) <= 1:
+        wide = experts = 0
     feed_forward = 3 * wide + 4 * embedding if wide else 0
-    if shape.flash_attention:
+    if 2 * wide < experts * embedding:  # narrow ones: what they give takes as much as they do
+        feed_forward += experts * embedding
+    recurrent = 6 * header.inner_length + embedding if header.inner_length else 0
+    if header.head_count_kv_all_layers == 0:
+        layer = 4 * max(feed_forward, recurrent)
+    elif shape.flash_attention:
         attention = max(5 * embedding, 4 * embedding + 2 * keys + wide)
-        layer = 4 * max(feed_forward, attention) + 2 * context
+        layer = 4 * max(feed_forward, attention, recurrent) + 2 * context
     else:
         scores = context * (1 + (header.head_count or 0))
-        layer = 4 * max(feed_forward + context, 5 * embedding + 2 * keys + scores)
+        layer = 4 * max(feed_forward + context, 5 * embedding + 2 * keys + scores, recurrent)
     vocabulary = header.vocabulary_size or 0
     logits = 4 * shape.sequences * (vocabulary + 2 * embedding)
-    return max(tokens * layer, logits) + 4 * shape.sequences * vocabulary
+    step = max(tokens * layer + _state_bytes(header, shape), logits)
+    return step + 4 * shape.sequences * vocabulary
 
 
 def largest_context(
@@ -135,6 +146,11 @@ def largest_context(
 
     candidates = range(1, shape.length // CONTEXT_STEP + 1)
     return max(1, bisect_right(candidates, available_bytes, key=needed)) * CONTEXT_STEP
+
+
+def _state_bytes(header: GGUFHeader, shape: ContextShape) -> int:
+    """Return the bytes that one recurrent layer keeps of all sequences, in F32."""
+    return 4 * header.state_elements * shape.sequences
 
 
 def _encoder_bytes(header: GGUFHeader) -> int:

@@ -10,7 +10,7 @@ from smolctl.registry.blob_stream import RangeIgnored
 from smolctl.registry.next_step import next_step, own_name
 from smolctl.registry.pull import resolve_index
 from smolctl.registry.push import Push, is_there, send_blobs
-from smolctl.registry.source import first
+from smolctl.registry.source import first, telling
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -48,7 +48,7 @@ def copy(
         return source, resolve_index(source.client, named, remote)
 
     with next_step(sources, origin):
-        source, remote = first(sources, ask)
+        source, remote = first(sources, ask, telling(progress.notice))
     manifest = Manifest.parse(remote.content)
     ConfigSchema.of(manifest.config.media_type)
     digest = remote.descriptor.digest

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from smolctl.errors import IntegrityError, ModelNotFound, SmolctlError, StorageError
+from smolctl.errors import IntegrityError, ModelNotFound, StorageError
 from smolctl.model import document
 from smolctl.model.artifact import Artifact
 from smolctl.model.config import ConfigSchema
 from smolctl.model.manifest import ImageIndex, Manifest, is_index
 from smolctl.registry.next_step import next_step
 from smolctl.registry.progress import NoProgress, NoticesAlone
-from smolctl.registry.source import first
+from smolctl.registry.source import first, telling
 from smolctl.registry.transfer import Transfer
 from smolctl.registry.transfer_options import TransferOptions
 
@@ -20,10 +20,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from smolctl.model.descriptor import Descriptor
+    from smolctl.model.digest import Digest
     from smolctl.model.reference import Reference
     from smolctl.registry.client import RegistryClient, RemoteManifest
     from smolctl.registry.progress import Progress
-    from smolctl.registry.source import PassedOver, Source
+    from smolctl.registry.source import Source
     from smolctl.store.store import Store, StoredModel
 
 _COMMIT_ATTEMPTS = 5
@@ -55,7 +56,7 @@ def pull(
 
     It is named as it was asked for, whichever source it came from. Blobs that are here are not
     fetched again, also when they came with another model; the others come from the source that
-    had the manifest, or from one that follows it. When the tag still names what is here, one
+    had the manifest, or from one that follows it. When the name still means what is here, one
     request is all. Raises `ModelNotFound`, `AccessDenied`, `RegistryUnavailable`,
     `IntegrityError`, `StorageError`, and `NotRunnable` when the artifact is not a model at all.
     """
@@ -96,7 +97,7 @@ def pull(
                     continue  # it went with another model, which was removed just now
             if layers:
                 fetched += Transfer(sources, store.blobs, progress, options).fetch(layers)
-            model = store.commit(served.remote.content, reference)
+            model = store.commit(served.remote.content, reference, served.image_index)
             if model is not None:
                 moved_from = before if before is not None and before.id != model.id else None
                 changed = changed or moved_from is not None
@@ -114,18 +115,13 @@ def _is_whole(store: Store, model: StoredModel) -> bool:
         return False
 
 
-def _notice_to(progress: Progress) -> PassedOver:
-    def passed_over(source: Source, error: SmolctlError) -> None:
-        progress.notice(f"Passing over {source.client.registry}: {error.message}")
-
-    return passed_over
-
-
 @dataclass(frozen=True)
 class _Served:
     source: Source
     remote: RemoteManifest
     manifest: Manifest
+    image_index: Digest | None
+    """That of which the manifest is the one model, if it was found in one."""
 
 
 def _fetch_model(
@@ -141,14 +137,15 @@ def _fetch_model(
 
     def ask(source: Source) -> _Served | None:
         named = source.reference(reference)
-        if here is not None and source.client.resolve(named) == here.id:
+        if here is not None and here.is_at(reference.name, source.client.resolve(named)):
             return None
-        remote = source.client.fetch_manifest(named)
-        remote = resolve_index(source.client, named, remote)
-        return _Served(source, remote, Manifest.parse(remote.content))
+        found = source.client.fetch_manifest(named)
+        remote = resolve_index(source.client, named, found)
+        image_index = None if remote is found else found.descriptor.digest
+        return _Served(source, remote, Manifest.parse(remote.content), image_index)
 
     with next_step(sources, reference):
-        return first(sources, ask, _notice_to(progress))
+        return first(sources, ask, telling(progress.notice))
 
 
 def resolve_index(

@@ -60,6 +60,15 @@ def say_nothing(source: Source, error: SmolctlError) -> None:
     del source, error
 
 
+def telling(tell: Callable[[str], None]) -> PassedOver:
+    """Return a `PassedOver` that says it to `tell`."""
+
+    def passed_over(source: Source, error: SmolctlError) -> None:
+        tell(f"Passing over {source.client.registry}: {error.message}")
+
+    return passed_over
+
+
 def first(
     sources: Sequence[Source], ask: Callable[[Source], T], passed_over: PassedOver = say_nothing
 ) -> T:

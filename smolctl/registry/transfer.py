@@ -36,6 +36,7 @@ from smolctl.registry.pace import Connection, Pace
 from smolctl.registry.priority import give_way
 from smolctl.registry.progress import Announcements
 from smolctl.registry.retry import Budget, TransientFailure
+from smolctl.registry.source import telling
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -386,8 +387,7 @@ class Transfer:
     def _change_source(self, download: Download, error: SmolctlError) -> bool:
         if download.source + 1 == len(self._sources):
             return False
-        registry = self._sources[download.source].client.registry
-        self._notice(f"Passing over {registry}: {error.message}")
+        telling(self._notice)(self._sources[download.source], error)
         download.next_source()
         return True
 

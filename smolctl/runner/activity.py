@@ -39,14 +39,6 @@ class Activity:
         """How many requests are under way."""
         return self._busy
 
-    @property
-    def idle_since(self) -> float:
-        """When the last request ended, on the clock of `time.monotonic`; before one, the start.
-
-        It means nothing while any is under way.
-        """
-        return self._idle_since
-
     def idle_for(self) -> float:
         """Return for how many seconds there has been no request; 0 while one is under way."""
         with self._lock:

@@ -7,6 +7,7 @@ from typing import Any
 from smolctl.errors import (
     AccessDenied,
     EngineBusy,
+    InvalidGrammar,
     ModelNotFound,
     NotRunnable,
     PromptTooLong,
@@ -16,6 +17,7 @@ from smolctl.errors import (
 
 _BY_CODE: dict[str, type[SmolctlError]] = {
     "context_length_exceeded": PromptTooLong,
+    "invalid_grammar": InvalidGrammar,
     "model_not_found": ModelNotFound,
     "queue_full": EngineBusy,
 }

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import platform
 import random
 import statistics
+import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from smolctl.engine.engine import Engine
@@ -119,6 +123,18 @@ def measure(
         bench.run(Workload(min(_WARM_UP_TOKENS, workload.prompt_tokens), 1))
         runs = tuple(bench.run(workload) for _ in range(workload.repetitions))
     return Speed(fitted.sequences, runs)
+
+
+def processor() -> str:
+    """Return the machine's processor: its kind, and its model where the system tells (Linux)."""
+    if sys.platform == "linux":
+        # Where there is no such file, and on ARM, which has no such line, the kind has to do.
+        with suppress(OSError):
+            for line in Path("/proc/cpuinfo").read_text(errors="replace").splitlines():
+                name, _, value = line.partition(":")
+                if name.strip() == "model name":
+                    return f"{platform.machine()}, {value.strip()}"
+    return platform.machine()
 
 
 class _Bench:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
@@ -148,6 +149,12 @@ def expected(options: EngineOptions, named: Collection[str] | None = None) -> Ex
         default = EngineOptions()
         named = [name for name in NAMED_OPTIONS if getattr(options, name) != getattr(default, name)]
     return Expectation({name: getattr(options, name) for name in NAMED_OPTIONS if name in named})
+
+
+def worker_headers(expectation: Expectation, keep_alive: float | None) -> dict[str, str]:
+    """Return the headers that say what is expected of a worker, and the seconds to stay, if any."""
+    headers = {EXPECT_HEADER: json.dumps(expectation.as_json())}
+    return headers if keep_alive is None else {**headers, KEEP_ALIVE_HEADER: f"{keep_alive:g}"}
 
 
 def named_options(options: EngineOptions) -> dict[str, Any]:

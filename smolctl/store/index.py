@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from smolctl.errors import IntegrityError, InvalidReference
+from smolctl.model.digest import Digest
 from smolctl.model.manifest import ImageIndex
 from smolctl.model.reference import Reference
 from smolctl.store.names import REF_NAME
@@ -20,7 +21,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from smolctl.model.descriptor import Descriptor
-    from smolctl.model.digest import Digest
+
+_IMAGE_INDEX = "smolctl.image-index.digest"
+"""Annotation of an entry: the image index of which its manifest is the one model."""
 
 
 @dataclass(frozen=True)
@@ -31,10 +34,14 @@ class IndexEntry:
     reference: Reference | None
 
     @classmethod
-    def named(cls, manifest: Descriptor, reference: Reference) -> IndexEntry:
-        """Return the entry that gives `manifest` the name `reference`."""
-        plain = replace(manifest, annotations={REF_NAME: reference.familiar()})
-        return cls(plain, reference)
+    def named(
+        cls, manifest: Descriptor, reference: Reference, image_index: Digest | None = None
+    ) -> IndexEntry:
+        """Return the entry that gives `manifest`, found in `image_index`, the name `reference`."""
+        annotations = {REF_NAME: reference.familiar()}
+        if image_index is not None:
+            annotations[_IMAGE_INDEX] = str(image_index)
+        return cls(replace(manifest, annotations=annotations), reference)
 
     @classmethod
     def of(cls, descriptor: Descriptor) -> IndexEntry:
@@ -44,6 +51,14 @@ class IndexEntry:
             return cls(descriptor, Reference.parse(name) if name else None)
         except InvalidReference:
             return cls(descriptor, None)
+
+    @property
+    def image_index(self) -> Digest | None:
+        """The digest of the image index that the manifest was found in, if it was in one."""
+        try:
+            return Digest.parse(self.descriptor.annotations.get(_IMAGE_INDEX, ""))
+        except IntegrityError:
+            return None
 
 
 @dataclass(frozen=True)
@@ -75,32 +90,46 @@ class Index:
         """Return the index as it is stored."""
         return ImageIndex(tuple(entry.descriptor for entry in self.entries)).to_bytes()
 
-    def with_name(self, manifest: Descriptor, reference: Reference) -> Index:
-        """Return the index in which `reference` names `manifest`.
+    def with_name(
+        self, manifest: Descriptor, reference: Reference, image_index: Digest | None = None
+    ) -> Index:
+        """Return the index in which `reference` names `manifest`, found in `image_index` if in one.
 
         A tag moves; the model that it named before stays, pinned by its digest when this was its
-        last name. A reference with a digest moves no tag and adds nothing when the model has a
+        last name. A reference with a digest moves no tag and adds no entry when the model has a
         name in that repository already.
         """
         if reference.digest is not None:
-            if any(self._is_named(entry, manifest.digest, reference) for entry in self.entries):
-                return self
-            pinned = reference.pinned(manifest.digest)
-            return Index((*self.entries, IndexEntry.named(manifest, pinned)))
+            return self._with_digest(manifest, reference, image_index)
         kept: list[IndexEntry] = []
         for entry in self.entries:
             if entry.reference == reference:
                 if entry.descriptor.digest != manifest.digest and not self._has_other_name(entry):
                     old = reference.pinned(entry.descriptor.digest)
-                    kept.append(IndexEntry.named(entry.descriptor, old))
-            elif not (
+                    kept.append(IndexEntry.named(entry.descriptor, old, entry.image_index))
+            elif (
                 # The tag says all that the pinned name said, and more.
                 self._is_named(entry, manifest.digest, reference)
                 and entry.reference is not None
                 and entry.reference.tag is None
             ):
+                image_index = image_index or entry.image_index
+            else:
                 kept.append(entry)
-        return Index((*kept, IndexEntry.named(manifest, reference)))
+        return Index((*kept, IndexEntry.named(manifest, reference, image_index)))
+
+    def _with_digest(
+        self, manifest: Descriptor, reference: Reference, image_index: Digest | None
+    ) -> Index:
+        entries = list(self.entries)
+        for place, entry in enumerate(entries):
+            if self._is_named(entry, manifest.digest, reference) and entry.reference is not None:
+                if image_index is None:
+                    return self
+                entries[place] = IndexEntry.named(manifest, entry.reference, image_index)
+                return Index(tuple(entries))
+        pinned = reference.pinned(manifest.digest)
+        return Index((*entries, IndexEntry.named(manifest, pinned, image_index)))
 
     def without_name(self, reference: Reference) -> Index:
         """Return the index without the entry of that name."""

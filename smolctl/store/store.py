@@ -18,7 +18,7 @@ import difflib
 import os
 import shutil
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -32,7 +32,7 @@ from smolctl.store.index import Index, IndexEntry
 from smolctl.store.storage import lock_file, locked, replace_file, storage_errors
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterator, Mapping
     from pathlib import Path
 
     from smolctl.model.digest import Digest
@@ -49,15 +49,29 @@ LAYOUT = b'{"imageLayoutVersion":"1.0.0"}'
 
 @dataclass(frozen=True)
 class StoredModel:
-    """A model in the cache. `manifest` describes its manifest, whose digest is the model's ID."""
+    """A model in the cache. `manifest` describes its manifest, whose digest is the model's ID.
+
+    `image_indexes` are those in which it was found, the one model in each, by its names.
+    """
 
     manifest: Descriptor
     names: tuple[Reference, ...]
+    image_indexes: Mapping[Reference, Digest] = field(default_factory=dict)
 
     @property
     def id(self) -> Digest:
         """The model's ID: the SHA-256 of its manifest."""
         return self.manifest.digest
+
+    def is_at(self, repository: str, digest: Digest) -> bool:
+        """Whether `repository@digest` is this model, or an image index that it was found in.
+
+        `repository` is with its registry (`Reference.name`); the model has a name in it.
+        """
+        return any(
+            name.name == repository and digest in (self.id, self.image_indexes.get(name))
+            for name in self.names
+        )
 
     @property
     def tags(self) -> tuple[Reference, ...]:
@@ -106,14 +120,13 @@ class Store:
     def find_reference(self, reference: Reference) -> StoredModel | None:
         """Return the model that `reference` names here, or None.
 
-        With a digest the digest decides, and the repository must be one that the model has a
-        name in: `other/repo@sha256:…` is not this model, even where the bytes would be.
+        With a digest, of a manifest or of an image index, the digest decides, and the repository
+        must be one that the model has a name in: `other/repo@sha256:…` is not this model, even
+        where the bytes would be.
         """
         for model in self.models():
             if reference.digest is not None:
-                if model.id == reference.digest and any(
-                    name.name == reference.name for name in model.names
-                ):
+                if model.is_at(reference.name, reference.digest):
                     return model
             elif reference in model.names:
                 return model
@@ -156,8 +169,12 @@ class Store:
         """Return the config and layers of `manifest` that are not here, each digest once."""
         return [blob for blob in manifest.blobs if not self.blobs.has(blob)]
 
-    def commit(self, content: bytes, reference: Reference) -> StoredModel | None:
+    def commit(
+        self, content: bytes, reference: Reference, image_index: Digest | None = None
+    ) -> StoredModel | None:
         """Name the manifest in `content`, whose blobs are here, as `reference`.
+
+        `image_index` is the digest of the image index that it was found in, if it was in one.
 
         Returns None, and changes nothing, when a blob is missing after all, because another
         process removed a model that shared it: fetch what is missing and commit again. A
@@ -170,7 +187,7 @@ class Store:
             if self.missing_blobs(manifest):
                 return None
             self.blobs.write_bytes(descriptor, content)
-            changed = index.with_name(descriptor, reference)
+            changed = index.with_name(descriptor, reference, image_index)
             self._write_index(changed)
         return _model(changed, descriptor.digest)
 
@@ -367,12 +384,21 @@ class Store:
 
 
 def _models(index: Index) -> list[StoredModel]:
-    grouped: dict[Digest, tuple[Descriptor, list[Reference]]] = {}
+    grouped: dict[Digest, list[IndexEntry]] = {}
     for entry in index.entries:
-        _, names = grouped.setdefault(entry.descriptor.digest, (entry.descriptor, []))
-        if entry.reference is not None:
-            names.append(entry.reference)
-    return [StoredModel(manifest, tuple(names)) for manifest, names in grouped.values()]
+        grouped.setdefault(entry.descriptor.digest, []).append(entry)
+    return [
+        StoredModel(
+            entries[0].descriptor,
+            tuple(entry.reference for entry in entries if entry.reference is not None),
+            {
+                entry.reference: entry.image_index
+                for entry in entries
+                if entry.reference is not None and entry.image_index is not None
+            },
+        )
+        for entries in grouped.values()
+    ]
 
 
 def _model(index: Index, digest: Digest) -> StoredModel | None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import platform
 import re
 from typing import TYPE_CHECKING
 
@@ -45,6 +47,8 @@ def test_there_is_a_row_for_each_number_of_sequences(smolctl: Smolctl, gguf: str
 def test_json_has_the_spread_of_everything(smolctl: Smolctl, gguf: str) -> None:
     found = json.loads(smolctl("model", "bench", gguf, *SMALL, "--json", expect=0).stdout)
     assert (found["prompt_tokens"], found["max_tokens"], found["repetitions"]) == (20, 5, 2)
+    assert found["processor"].startswith(platform.machine())
+    assert found["threads"] == len(os.sched_getaffinity(0))
     assert [each["sequences"] for each in found["results"]] == [1, 3]
     for each in found["results"]:
         for key in ("prompt_per_second", "generation_per_second", "first_token_ms"):

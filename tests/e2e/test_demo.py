@@ -27,7 +27,10 @@ QUESTIONS: list[dict[str, Any]] = json.loads(
 GREEDY = Sampling(temperature=0, max_tokens=200)
 
 
-@pytest.mark.parametrize("variant", [F16, Q4_K_M], ids=lambda variant: variant.quantization)
+@pytest.mark.parametrize(
+    "variant",
+    [pytest.param(F16, id="F16", marks=pytest.mark.slow), pytest.param(Q4_K_M, id="Q4_K_M")],
+)
 def test_both_variants_give_the_right_answers(demo_store: Store, variant: Any) -> None:
     artifact = demo_store.artifact(demo_store.get(f"{REPOSITORY}:{variant.tags[0]}"))
     assert artifact.config.quantization == variant.quantization

@@ -340,7 +340,7 @@ class TestStorage:
 
     def test_an_answer_that_cannot_be_written(self, smolctl: Smolctl) -> None:
         with open("/dev/full", "wb") as full:  # noqa: PTH123
-            process = smolctl.start("model", "ls", stdout=full)
+            process = smolctl.start("model", "ls", stdout=full, anew=True)
             _, stderr = process.communicate(timeout=60)
 
         assert process.returncode == 8
@@ -363,7 +363,7 @@ class TestInterruption:
     ) -> None:
         pause = Pause()
         registry.spoil(pack().layers[0], pause, times=1)
-        process = smolctl.start("model", "pull", "-q", name)
+        process = smolctl.start("model", "pull", "-q", name, anew=True)
         try:
             assert pause.reached.wait(30)
             process.send_signal(number)

@@ -525,7 +525,7 @@ class TestOnATerminal:
                 stderr=theirs,
                 # Ctrl-C reaches those whose controlling terminal it is typed on.
                 start_new_session=True,
-                prepare=lambda: take_terminal(0),
+                terminal=True,
             )
             person = Conversation(process, ours)
             person.hear(b"Password: ")
@@ -541,10 +541,3 @@ class TestOnATerminal:
 
         assert guarded.requests == []
         assert not config_of(smolctl).exists()
-
-
-def take_terminal(handle: int) -> None:
-    import fcntl
-    import termios
-
-    fcntl.ioctl(handle, termios.TIOCSCTTY, 0)

@@ -7,7 +7,6 @@ import os
 import shutil
 import signal
 import socket
-import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
@@ -19,6 +18,7 @@ import pytest
 from tests.support.faulty_registry import FaultyRegistry, Packed
 from tests.support.processes import Smolctl
 from tests.support.questions import ANSWERS
+from tests.support.waiting import wait_for_end, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -103,13 +103,6 @@ def own(demo_store: Store, tmp_path: Path) -> Iterator[Callable[..., Served]]:
         each.close()
 
 
-def until(happened: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + WAIT_SECONDS
-    while not happened():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.02)
-
-
 class TestOpenAIsClient:
     @pytest.mark.parametrize("prefix", ["/v1", "/engines/v1", "/engines/llama.cpp/v1"])
     def test_gets_an_answer(self, served: Served, prefix: str) -> None:
@@ -188,7 +181,7 @@ class TestOpenAIsClient:
         next(iter(stream))
         assert served.worker()["busy"] == 1
         stream.close()
-        until(lambda: served.worker()["busy"] == 0, "the worker is still busy")
+        wait_until(lambda: served.worker()["busy"] == 0)
 
 
 def test_a_worker_that_is_killed_ends_its_streams_and_is_replaced(
@@ -237,7 +230,7 @@ def test_models_are_pulled_run_and_removed(
         assert served.http.delete(f"/models/{model['id']}?force=true").status_code == 200
     assert served.http.get("/models").json() == []
     assert served.http.get("/engines/ps").json() == []
-    until(lambda: not os.path.exists(f"/proc/{pid}"), "the worker is still there")  # noqa: PTH110
+    wait_for_end(pid)
 
 
 def test_run_finds_its_models_behind_it(own: Callable[..., Served]) -> None:

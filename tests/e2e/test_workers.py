@@ -21,7 +21,7 @@ from smolctl.store.storage import locked
 from tests.support.imports import HEAVY, imported_by
 from tests.support.processes import Smolctl
 from tests.support.random_model import CHATML, Geometry, write_random_model
-from tests.support.waiting import wait_until
+from tests.support.waiting import wait_for_end, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,17 +47,6 @@ def worker(smolctl: Smolctl) -> Worker:
     """The one worker there is."""
     (only,) = running_workers(smolctl.settings)
     return only
-
-
-def wait_for_end(pid: int) -> None:
-    try:
-        handle = os.pidfd_open(pid)
-    except ProcessLookupError:
-        return
-    try:
-        assert select.select([handle], [], [], LIMIT)[0], "it stays"
-    finally:
-        os.close(handle)
 
 
 def begun(smolctl: Smolctl, *arguments: str) -> subprocess.Popen[bytes]:
@@ -94,7 +83,7 @@ class TestOneForAll:
         assert after.last_used > before.last_used
 
     def test_two_that_start_at_once_get_one_worker(self, smolctl: Smolctl, gguf: str) -> None:
-        processes = [smolctl.start("model", "run", gguf, *FRANCE) for _ in range(3)]
+        processes = [smolctl.start("model", "run", gguf, *FRANCE, anew=True) for _ in range(3)]
         answers = [process.communicate(timeout=LIMIT) for process in processes]
         assert answers == [(PARIS.encode(), b"")] * 3
         assert worker(smolctl).name == Path(gguf).name

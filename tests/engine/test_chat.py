@@ -36,7 +36,7 @@ class Letters:
 
 
 def reader(**more):
-    return ReplyReader(ToolCallReader({"now"}), **more)
+    return ReplyReader(ToolCallReader({"now": {}}), **more)
 
 
 def joined(deltas):

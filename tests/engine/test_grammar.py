@@ -7,13 +7,14 @@ import re
 from contextlib import suppress
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from smolctl.engine.gbnf import Grammar
 from smolctl.engine.json_schema import JSON_OBJECT, grammar_of
 from smolctl.engine.sampling import Sampling
 from smolctl.errors import InvalidGrammar, SmolctlError
+from tests.support.examples import examples
 from tests.support.generating import chat, reply, request
 
 FREE = Sampling(temperature=1.5, top_k=0, top_p=1, min_p=0, max_tokens=300)
@@ -85,7 +86,7 @@ def test_no_text_is_anything_but_a_grammar_or_refused(text):
             Grammar(source)
 
 
-@settings(deadline=None, max_examples=50)
+@examples(50)
 @given(body=st.text('rot "ab()[]|*+?{}1,\n\\x#-^.', max_size=40))
 def test_what_our_parser_lets_through_llama_cpp_does_not_crash_on(eight, body):
     with suppress(SmolctlError):
@@ -124,6 +125,11 @@ SCHEMAS = {
     "required only": {"type": "object", "required": ["x"], "properties": {"x": {"type": "null"}}},
     "no members": {"type": "object", "properties": {}, "additionalProperties": False},
     "map": {"type": "object", "additionalProperties": {"type": "null"}},
+    "beside choices": {"type": "object", "properties": {"a": {"const": 1}, "b": {"const": 2}},
+                       "anyOf": [{"required": ["a"]}, {"required": ["b"]}, {"const": 3}]},
+    "beside a reference": {"properties": {"a": {"const": 1}}, "required": ["a"],
+                           "$ref": "#/$defs/b",
+                           "$defs": {"b": {"properties": {"b": {"const": 2}}, "required": ["b"]}}},
     "share": {"type": ["number", "null"], "minimum": 0, "maximum": 1},
     "dice": {"type": "integer", "exclusiveMinimum": -7, "maximum": 12},
     "code": {"type": "string", "pattern": r'^[A-Z]{2}-\d{2,3}("|\\)$'},
@@ -169,6 +175,10 @@ def _check(value, schema):
         assert value == {"x": None}
     elif schema is SCHEMAS["map"]:
         assert set(value.values()) <= {None}
+    elif schema is SCHEMAS["beside choices"]:
+        assert value in ({"a": 1}, {"b": 2}, {"a": 1, "b": 2}, 3)
+    elif schema is SCHEMAS["beside a reference"]:
+        assert value == {"a": 1, "b": 2}
     elif schema is SCHEMAS["share"]:
         assert value is None or 0 <= value <= 1
     elif schema is SCHEMAS["dice"]:

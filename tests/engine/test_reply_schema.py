@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -73,17 +73,26 @@ def replies(
     return said
 
 
-def test_a_hundred_sentences_parse_a_hundred_times(roomy: Engine, template: ChatTemplate) -> None:
+@pytest.mark.parametrize(
+    "sentences",
+    [
+        pytest.param(SENTENCES[::7], id="some"),
+        pytest.param(SENTENCES, id="a hundred", marks=pytest.mark.slow),
+    ],
+)
+def test_every_sentence_parses(
+    roomy: Engine, template: ChatTemplate, sentences: list[tuple[str, dict[str, Any]]]
+) -> None:
     assert len(SENTENCES) == 100
     schema = ReplySchema(SCHEMA)
     found = [
         json.loads(text)
-        for text in replies(roomy, template, schema, [each for each, _ in SENTENCES])
+        for text in replies(roomy, template, schema, [each for each, _ in sentences])
     ]
     assert all(list(each) == ["name", "date", "amount"] for each in found)
     assert all(schema.fits(each) for each in found)
-    right = sum(each == expected for each, (_, expected) in zip(found, SENTENCES, strict=True))
-    assert right > 50  # it is a very small model
+    right = sum(each == expected for each, (_, expected) in zip(found, sentences, strict=True))
+    assert right > len(sentences) // 2  # it is a very small model
 
 
 def test_many_records_parse_too(roomy: Engine, template: ChatTemplate) -> None:

@@ -11,12 +11,28 @@ from hypothesis import strategies as st
 
 from smolctl.engine.tool_reader import ToolCallReader
 
-TOOLS = frozenset({"get_weather", "add", "now"})
+ADDENDS = {
+    "properties": {
+        "a": {"type": "integer"},
+        "b": {"anyOf": [{"type": "array"}, {"type": "null"}]},
+        "c": {"type": ["boolean", "null"]},
+        "d": {"type": ["string", "null"]},
+    }
+}
+TOOLS = {"get_weather": {}, "add": ADDENDS, "now": {}}
 WEATHER = '{"name": "get_weather", "arguments": {"city": "Paris"}}'
 ADD = '{"name": "add", "arguments": {"a": 1, "b": [2.5, null, {"c": "}"}]}}'
 LLAMA = '{"name": "get_weather", "parameters": {"city": "Paris"}}'
 TAGGED = '{"name": "add", "arguments": {"a": "</tool_call>"}}'
 BROKEN = '<tool_call>{"name": "add", "arguments": {</tool_call>'
+LISTED = '[2.5, null, {"c": "}"}]'
+CODER_WEATHER = "<function=get_weather>\n<parameter=city>\nParis\n</parameter>\n</function>"
+GLM_CITY = "<arg_key>city</arg_key>\n<arg_value>Paris</arg_value>"
+GLM_ADDENDS = (
+    "<arg_key>a</arg_key><arg_value>1</arg_value>"
+    f"<arg_key>b</arg_key><arg_value>{LISTED}</arg_value>"
+)
+CODER = "<tool_call>\n<function=add>\n"
 PARIS = ("get_weather", {"city": "Paris"})
 SUM = ("add", {"a": 1, "b": [2.5, None, {"c": "}"}]})
 
@@ -81,6 +97,33 @@ CALLS = {
     "mistral, named, no token": ('[TOOL_CALLS]get_weather{"city": "Paris"}', "", [PARIS]),
     "mistral, with an ID": ('[TOOL_CALLS]now[CALL_ID]a1b2c3d4e[ARGS]{}', "", [("now", {})]),
     "mistral after text": ('Well [TOOL_CALLS]now[ARGS]{}', "Well", [("now", {})]),
+    "qwen3-coder": (f"<tool_call>\n{CODER_WEATHER}\n</tool_call>", "", [PARIS]),
+    "qwen3-coder, no opening tag": (
+        f"I look.\n{CODER_WEATHER}\n</tool_call>\nSo.", "I look.\n\nSo.", [PARIS]),
+    "qwen3-coder, by schema": (
+        f"{CODER}<parameter=a>\n1\n</parameter>\n<parameter=b>\n{LISTED}\n</parameter></function>",
+        "", [SUM]),
+    "qwen3-coder, as python has it": (
+        f"{CODER}<parameter=b>None</parameter><parameter=c>True</parameter></function>", "",
+        [("add", {"b": None, "c": True})]),
+    "qwen3-coder, texts stay as they are": (
+        f"{CODER}<parameter=d>\n 12 \n\n</parameter><parameter=e>1</parameter></function>", "",
+        [("add", {"d": " 12 \n", "e": "1"})]),
+    "qwen3-coder, what is no integer": (
+        f"{CODER}<parameter=a>one</parameter></function>", "", [("add", {"a": "one"})]),
+    "qwen3-coder, an open parameter": (
+        f"{CODER}<parameter=d>\nx\n<parameter=a>\n1\n</function></tool_call>", "",
+        [("add", {"d": "x", "a": 1})]),
+    "qwen3-coder, two": (
+        f"{CODER}</function>\n<function=now>\n</function>\n</tool_call>", "",
+        [("add", {}), ("now", {})]),
+    "qwen3-coder, two tags": (
+        f"{CODER}</function></tool_call>\n{CODER}</function></tool_call>\n", "",
+        [("add", {}), ("add", {})]),
+    "glm": (f"<tool_call>get_weather\n{GLM_CITY}\n</tool_call>", "", [PARIS]),
+    "glm, by schema": (f"<tool_call>add{GLM_ADDENDS}</tool_call>", "", [SUM]),
+    "glm, two": ("<tool_call>now\n</tool_call>\n<tool_call>now</tool_call>", "",
+                 [("now", {}), ("now", {})]),
     "a broken one before": (f"{BROKEN}<tool_call>{WEATHER}</tool_call>", BROKEN, [PARIS]),
     "a tag before a tag": (f"<tool_call><tool_call>{WEATHER}</tool_call>", "<tool_call>", [PARIS]),
 }  # fmt: skip
@@ -116,6 +159,17 @@ TEXTS = {
     "words after mistral's": "[TOOL_CALLS] I would call " + "x" * 300 + "{}",
     "only mistral's": "[TOOL_CALLS]",
     "a stray closing tag": "a </tool_call> b",
+    "an unknown function": "<tool_call><function=rm></function></tool_call>",
+    "an unknown name": "<tool_call>rm</tool_call>",
+    "a function that is talked of": "It writes <function=now> and then more.",
+    "a function without end": f"{CODER}<parameter=a>1</parameter>",
+    "a function with text in it": f"{CODER}<parameter=a>1</parameter>so</function> ok",
+    "a function of JSON": "<function=now>{}</function>",
+    "glm without end": "<tool_call>add<arg_key>a</arg_key><arg_value>1</arg_value>",
+    "glm without a value": "<tool_call>add<arg_key>a</arg_key></tool_call>",
+    "a name and words": "<tool_call>now or never</tool_call>",
+    "half of a function": "<tool_call><funct",
+    "a head without end": "<function=now>" + " " * 300 + "</function>",
     "a huge number": '<tool_call>{"name": "add", "arguments": {"a": ' + "1" * 10_000 + "}}",
 }  # fmt: skip
 
@@ -141,7 +195,8 @@ def test_what_is_no_call_is_content(text):
 PARTS = [
     "<tool_call>", "</tool_call>", "[TOOL_CALLS]", "[ARGS]", "<|python_tag|>", WEATHER, LLAMA, ADD,
     "[", "]", "{", "}", '"', "\\", ",", ";", ":", " ", "\n", "<", "get_weather", "now", "text", "1",
-    '{"name": ', '"add", "arguments": ', '{"a": 1}',
+    '{"name": ', '"add", "arguments": ', '{"a": 1}', "<function=", "add>", "</function>",
+    "<parameter=a>", "</parameter>", "<arg_key>a</arg_key>", "<arg_value>1</arg_value>",
 ]  # fmt: skip
 FORMED = st.lists(st.sampled_from(PARTS)).map("".join)
 

@@ -14,6 +14,7 @@ from smolctl.errors import InvalidGGUF
 from smolctl.model.gguf import GGUFHeader, TruncatedHeader
 from smolctl.model.memory import ContextShape, kv_cache_bytes, largest_context
 from tests.support import gguf_files
+from tests.support.examples import examples
 from tests.support.gguf_files import parse_header as parse
 
 
@@ -134,7 +135,7 @@ def exercise(content: bytes, size: int | None) -> None:
     assert largest_context(header, header.weights_bytes, 2**34, shape) >= 256
 
 
-FUZZ = settings(max_examples=300, deadline=2000, database=None)
+FUZZ = settings(examples(300), deadline=2000, database=None)
 TINY = gguf_files.header(gguf_files.tiny_llama_pairs(), gguf_files.TINY_TENSORS)
 LENGTHS = st.sampled_from([0, 1, 2**7, 2**16, 2**31, 2**32 - 1, 2**62, 2**63, 2**64 - 1])
 

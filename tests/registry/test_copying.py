@@ -23,7 +23,7 @@ from tests.support.faulty_registry import (
     short_of_its_length,
     wrong_bytes,
 )
-from tests.support.pulling import HASTY, weights
+from tests.support.pulling import HASTY, Notes, weights
 
 if TYPE_CHECKING:
     from smolctl.registry.push import Push
@@ -150,3 +150,20 @@ def test_a_target_that_fails_in_a_chunk_is_gone_on_with(
     run(origin, elsewhere)
 
     assert elsewhere.pushed["team/copy"] == MODEL.blobs
+
+
+def test_a_mirror_that_has_it_not_is_passed_over_and_that_is_said(
+    origin: FaultyRegistry, elsewhere: FaultyRegistry
+) -> None:
+    named = Reference.parse(f"{origin.host}/team/model:v1")
+    notes = Notes()
+    with (
+        RegistryClient(elsewhere.host, retries=HASTY) as mirror,
+        RegistryClient(origin.host, retries=HASTY) as reads,
+        UploadClient(elsewhere.host, "team/copy", retries=HASTY) as writes,
+    ):
+        sources = [Source(mirror, "mirror/model"), Source(reads, "team/model")]
+        target = Reference.parse(f"{elsewhere.host}/team/copy:v1")
+        done = copy(sources, named, writes, target, notes, TransferOptions(connections=1))
+    assert done.changed
+    assert notes.passed_over == [elsewhere.host]

@@ -12,11 +12,14 @@ import pytest
 from smolctl.errors import IntegrityError, RegistryUnavailable, StorageError
 from smolctl.store.store import Store
 from tests.support.faulty_registry import (
+    MANIFEST,
     FaultyRegistry,
     Packed,
     Pause,
+    descriptor,
     digest,
     error,
+    image_index,
     instead,
     pack,
 )
@@ -44,6 +47,45 @@ def test_a_second_pull_fetches_the_manifest_alone(store: Store, registry: Faulty
     assert pulled.fetched == 0
     assert pulled.moved_from is None
     assert all("/manifests/" in request.path for request in registry.requests[seen:])
+
+
+def test_a_second_pull_of_an_image_index_asks_once(store: Store, registry: FaultyRegistry) -> None:
+    model = registry.publish("team/model", "built", pack())
+    index = registry.publish("team/model", "v1", image_index(descriptor(model.manifest, MANIFEST)))
+    fetch(store, registry)
+    seen = len(registry.requests)
+
+    assert not fetch(store, registry).changed
+    assert [request.method for request in registry.requests[seen:]] == ["HEAD"]
+    # What another index has in it is asked for, also when it is the same.
+    entry = {**descriptor(model.manifest, MANIFEST), "platform": {"os": "linux"}}
+    registry.publish("team/model", "v1", image_index(entry))
+    assert not fetch(store, registry).changed
+    assert [request.method for request in registry.requests[seen + 1 :]] == ["HEAD", "GET", "GET"]
+    assert str(store.get(f"{registry.host}/team/model:v1").id) == model.id
+    assert store.find(f"{registry.host}/team/model@{index.id}") is None
+
+
+@pytest.mark.parametrize("also", ["", ":built", ":v1"])
+def test_a_model_is_found_by_the_digest_of_its_image_index(
+    store: Store, registry: FaultyRegistry, also: str
+) -> None:
+    model = registry.publish("team/model", "built", pack())
+    index = registry.publish("team/model", "v1", image_index(descriptor(model.manifest, MANIFEST)))
+    pinned = f"team/model@{index.id}"
+
+    fetch(store, registry, pinned)
+    if also:
+        fetch(store, registry, f"team/model{also}")
+    fetch(store, registry, pinned)
+
+    found = store.get(f"{registry.host}/{pinned}")
+    assert str(found.id) == model.id
+    assert [str(name.tag) for name in found.names] == [also[1:] or "None"]
+    assert store.find(f"{registry.host}/other/model@{index.id}") is None
+    seen = len(registry.requests)
+    fetch(store, registry, pinned)
+    assert [request.method for request in registry.requests[seen:]] == ["HEAD"]
 
 
 def test_each_layer_is_told_from_its_beginning_to_its_end(

@@ -219,7 +219,9 @@ def assert_all_have_left() -> None:
 
 @pytest.mark.timeout(60)
 @pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
-@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.parametrize(
+    "seed", [*range(8), *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(8, 40))]
+)
 def test_a_pull_ends_in_the_right_model_or_in_a_clean_error(seed: int, tmp_path: Path) -> None:
     survive(seed, tmp_path)
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
+import resource
 import socket
 import threading
 from contextlib import contextmanager
@@ -11,7 +14,7 @@ import pytest
 
 from smolctl.errors import NotRunnable, UsageError
 from smolctl.runner import connection
-from smolctl.runner.connection import ConnectionLost, Endpoint
+from smolctl.runner.connection import ConnectionLost, Endpoint, is_readable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -133,3 +136,21 @@ def test_who_waits_in_silence_may_look_what_is_wrong(
 def test_nobody_there_is_a_lost_connection(unused_tcp_port: int) -> None:
     with pytest.raises(ConnectionLost, match="cannot be reached"):
         Endpoint(host="127.0.0.1", port=unused_tcp_port).request("GET", "/")
+
+
+def test_descriptors_of_more_than_1024_are_watched_too() -> None:
+    least = 1100
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard <= least:
+        pytest.skip("this process may not open so many files")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 2 * least), hard))
+    reading, writing = os.pipe()
+    high = fcntl.fcntl(reading, fcntl.F_DUPFD, least)
+    try:
+        assert not is_readable(high, 0)
+        os.write(writing, b"x")
+        assert is_readable(high, 0)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        for handle in (reading, writing, high):
+            os.close(handle)

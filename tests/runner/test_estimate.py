@@ -15,6 +15,7 @@ from smolctl.engine.quantize import quantize
 from smolctl.runner.runnable import Runnable
 from smolctl.runner.source import file_source
 from smolctl.store.files import model_files
+from tests.support.random_mamba import write_random_mamba
 from tests.support.random_model import SMOLLM2_360M, TINY, Geometry, write_random_model
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from smolctl.store.store import Store
 
 MIB = 1024 * 1024
-_BUFFER = re.compile(r"(\S+) +(?:model|KV|output|compute) buffer size = +([\d.]+) MiB")
+_BUFFER = re.compile(r"(\S+) +(?:model|KV|RS|output|compute) buffer size = +([\d.]+) MiB")
 
 SHAPES: list[dict[str, Any]] = [
     {"context_size": 512},
@@ -70,18 +71,26 @@ def models(tmp_path_factory: pytest.TempPathFactory, demo_store: Store) -> dict[
         "narrow": Geometry(layers=3, width=256, heads=8, kv_heads=2, feed_forward=320),
         "wide": Geometry(layers=3, width=256, heads=4, kv_heads=4, feed_forward=1024),
         "wordy": Geometry(layers=3, width=256, heads=4, vocabulary=20_000),
+        "experts": Geometry(layers=3, width=256, heads=4, feed_forward=320, experts=8),
+        "small experts": Geometry(
+            layers=3, width=256, heads=4, feed_forward=64, experts=16, experts_used=8
+        ),
     }
     paths = {
         name: write_random_model(folder / f"{name}.gguf", geometry)
         for name, geometry in geometries.items()
     }
+    paths["recurrent"] = write_random_mamba(folder / "recurrent.gguf", state=64)
     artifact = demo_store.artifact(demo_store.get("demo/smolctl-demo"))
     paths["demo"] = model_files(demo_store, artifact).weights[0]
     return paths
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
-@pytest.mark.parametrize("name", ["tiny", "narrow", "wide", "wordy", "demo"])
+@pytest.mark.parametrize(
+    "name",
+    ["tiny", "narrow", "wide", "wordy", "experts", "small experts", "recurrent", "demo"],
+)
 def test_the_estimate_is_near(
     models: dict[str, Path], name: str, shape: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from smolctl.errors import IntegrityError, StorageError
@@ -17,6 +17,7 @@ from smolctl.model.digest import Digest
 from smolctl.store import journal as journal_module
 from smolctl.store.extents import Extent, Extents
 from smolctl.store.journal import Journal, boot_id, read_journal
+from tests.support.examples import examples
 
 SIZE = 1000
 BLOB = Descriptor("m", Digest.of(b"weights"), SIZE)
@@ -96,7 +97,6 @@ def path(tmp_path):
     return tmp_path / "journal"
 
 
-@settings(deadline=None)
 @given(BOOTS, STEPS, BOOTS)
 def test_it_is_believed_what_is_on_disk_or_was_written_under_this_boot(first, steps, boot):
     with journal_of(first, steps) as (path, history):
@@ -160,7 +160,7 @@ def test_a_fresh_one_forgets_the_old_one(path):
     assert not read_journal(path, BLOB, "monday").total
 
 
-@settings(max_examples=15, deadline=None)
+@examples(50)
 @given(BOOTS, STEPS, BOOTS)
 def test_cut_anywhere_it_never_speaks_of_bytes_that_were_not_noted(first, steps, boot):
     with journal_of(first, steps) as (path, history):
@@ -175,7 +175,7 @@ def test_cut_anywhere_it_never_speaks_of_bytes_that_were_not_noted(first, steps,
                 assert is_within(read_journal(path, BLOB, boot), history.noted)
 
 
-@settings(max_examples=15, deadline=None)
+@examples(50)
 @given(STEPS, st.data())
 def test_cut_anywhere_it_can_be_gone_on_with(steps, data):
     with journal_of("monday", steps) as (path, _):
@@ -213,7 +213,6 @@ def test_zeros_at_its_end_are_what_a_power_loss_leaves_and_are_passed_over(path)
     assert read_journal(path, BLOB, "tuesday") == Extents([Extent(0, 20)])
 
 
-@settings(deadline=None)
 @given(BOOTS, STEPS, BOOTS, st.data())
 def test_one_byte_changed_never_makes_it_speak_of_more(first, steps, boot, data):
     with journal_of(first, steps) as (path, history):
@@ -248,7 +247,6 @@ def test_every_byte_counts(path):
                 read_journal(path, BLOB, "monday")
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_rubbish_is_no_journal(content):
     with tempfile.TemporaryDirectory() as folder:

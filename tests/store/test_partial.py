@@ -7,7 +7,7 @@ import tracemalloc
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from smolctl.errors import IntegrityError, StorageError
@@ -19,6 +19,7 @@ from smolctl.store.extents import Extent
 from smolctl.store.journal import Journal
 from smolctl.store.partial import PartialBlob, journal_path
 from tests.store.writer import BLOB, CHUNK, CONTENT, MEBIBYTE, SIZE, fill, killed_process
+from tests.support.examples import examples
 from tests.support.small_disk import small_disk
 
 WRONG = bytes(byte ^ 0xFF for byte in CONTENT[:CHUNK])
@@ -726,7 +727,7 @@ class Life:
         os.close(self._partial._handle)
 
 
-@settings(deadline=None, max_examples=150)
+@examples(150)
 @given(STEPS)
 def test_whatever_happens_to_it_it_becomes_the_blob(tmp_path_factory, steps):
     with pytest.MonkeyPatch.context() as patch:

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from smolctl.runner.connection import Endpoint
 from smolctl.settings import Settings
+from tests.support.forked import ForkedProcess, is_forkable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -69,44 +70,58 @@ class Smolctl:
             **environment,
         }
         self.configure("retries = 0")
-        self._started: list[subprocess.Popen[bytes]] = []
+        self._started: list[subprocess.Popen[bytes] | ForkedProcess] = []
 
     def __call__(
-        self, *arguments: str | Path, stdin: str | None = None, expect: int | None = None
+        self,
+        *arguments: str | Path,
+        stdin: str | None = None,
+        expect: int | None = None,
+        anew: bool = False,
     ) -> Finished:
         """Run a command. With `expect`, the test fails for any other exit code."""
-        done = subprocess.run(
-            self._line(arguments),
-            env=self.environment,
-            input=None if stdin is None else stdin.encode(),
-            stdin=subprocess.DEVNULL if stdin is None else None,
-            capture_output=True,
-            timeout=_LIMIT_SECONDS,
-        )
-        finished = Finished(done.returncode, done.stdout.decode(), done.stderr.decode())
+        pipe = subprocess.DEVNULL if stdin is None else subprocess.PIPE
+        process = self.start(*arguments, stdin=pipe, anew=anew)
+        given = None if stdin is None else stdin.encode()
+        stdout, stderr = process.communicate(given, timeout=_LIMIT_SECONDS)
+        assert process.returncode is not None
+        finished = Finished(process.returncode, stdout.decode(), stderr.decode())
         if expect is not None:
             assert finished.code == expect, finished
         return finished
 
     def start(
-        self, *arguments: str | Path, prepare: Callable[[], None] = lambda: None, **popen: Any
-    ) -> subprocess.Popen[bytes]:
+        self,
+        *arguments: str | Path,
+        prepare: Callable[[], None] | None = None,
+        terminal: bool = False,
+        anew: bool = False,
+        **popen: Any,
+    ) -> subprocess.Popen[bytes] | ForkedProcess:
         """Start a command, its signals as a terminal would leave them.
 
-        `prepare` is called in the new process before the command begins.
+        It is forked where that is the same (`forked.py`), unless it is to start `anew`. `prepare`
+        is called in a new process before the command begins. With `terminal` standard input
+        becomes its session's own: Ctrl-C typed there is a SIGINT then.
         """
-
-        def begin() -> None:
-            _default_signals()
-            prepare()
-
         given = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-        process = subprocess.Popen(
-            self._line(arguments),
-            env=self.environment,
-            preexec_fn=begin,
-            **{**given, **popen},
-        )
+        options = {**given, **popen}
+        words = [*map(str, arguments)]
+        process: subprocess.Popen[bytes] | ForkedProcess
+        plain = not anew and prepare is None and "pass_fds" not in popen
+        if plain and is_forkable(words, self.environment):
+            process = ForkedProcess(words, self.environment, terminal=terminal, **options)
+        else:
+
+            def begin() -> None:
+                _default_signals()
+                if terminal:
+                    fcntl.ioctl(0, termios.TIOCSCTTY)
+                if prepare is not None:
+                    prepare()
+
+            line = [sys.executable, "-m", "smolctl", *words]
+            process = subprocess.Popen(line, env=self.environment, preexec_fn=begin, **options)
         self._started.append(process)
         return process
 
@@ -146,7 +161,7 @@ class Smolctl:
         try:
             process = self.start(
                 *arguments,
-                prepare=_take_terminal,
+                terminal=True,
                 start_new_session=True,
                 stdin=theirs,
                 stdout=theirs,
@@ -183,20 +198,11 @@ class Smolctl:
         document = {"auths": {registry: {"auth": auth}}}
         (self.docker_config / "config.json").write_text(json.dumps(document))
 
-    @staticmethod
-    def _line(arguments: tuple[str | Path, ...]) -> list[str]:
-        return [sys.executable, "-m", "smolctl", *map(str, arguments)]
-
 
 def _default_signals() -> None:
     # A runner in the background has its children ignore SIGINT.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-
-
-def _take_terminal() -> None:
-    # Makes it the session's own: Ctrl-C typed there is a SIGINT then.
-    fcntl.ioctl(0, termios.TIOCSCTTY)
 
 
 def _read_until(terminal: int, awaited: bytes | None) -> bytes:

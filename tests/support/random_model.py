@@ -27,7 +27,10 @@ _ROWS = 1024
 
 @dataclass(frozen=True)
 class Geometry:
-    """The sizes of a model. Heads are `width // heads` wide."""
+    """The sizes of a model. Heads are `width // heads` wide.
+
+    With `experts` the feed-forward part is a mixture of them, `experts_used` for each token.
+    """
 
     layers: int = 1
     width: int = 64
@@ -36,6 +39,8 @@ class Geometry:
     feed_forward: int = 128
     vocabulary: int = len(SPECIAL) + 256
     context: int = 512
+    experts: int = 0
+    experts_used: int = 2
 
 
 TINY = Geometry()
@@ -70,13 +75,16 @@ def write_random_model(
     writer.add_head_count_kv(geometry.kv_heads)
     writer.add_layer_norm_rms_eps(1e-5)
     writer.add_rope_dimension_count(geometry.width // geometry.heads)
+    if geometry.experts:
+        writer.add_expert_count(geometry.experts)
+        writer.add_expert_used_count(geometry.experts_used)
     writer.add_file_type(gguf.LlamaFileType.MOSTLY_F16)
-    _add_tokenizer(writer, geometry.vocabulary, special)
+    add_tokenizer(writer, geometry.vocabulary, special)
     if chat_template is not None:
         writer.add_chat_template(chat_template)
 
     for name, shape in _tensors(geometry):
-        kind = np.dtype(np.float16 if len(shape) == 2 else np.float32)
+        kind = np.dtype(np.float16 if len(shape) > 1 else np.float32)
         writer.add_tensor_info(name, shape, kind, math.prod(shape) * kind.itemsize)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
@@ -86,7 +94,7 @@ def write_random_model(
         if len(shape) == 1:
             writer.write_tensor_data(np.ones(shape, np.float32))
             continue
-        matrix = _random_matrix(random, *shape)
+        matrix = _random_matrix(random, math.prod(shape[:-1]), shape[-1]).reshape(shape)
         if name == _EMBEDDINGS:
             # Special tokens score nothing, so that a greedy reply goes on until it is ended.
             matrix[: len(SPECIAL)] = 0
@@ -96,7 +104,7 @@ def write_random_model(
 
 
 def _tensors(geometry: Geometry) -> Iterator[tuple[str, tuple[int, ...]]]:
-    """Yield names and shapes: norms have one dimension, matrices two."""
+    """Yield names and shapes: norms have one dimension, matrices two, those of experts three."""
     width, kv_width = geometry.width, geometry.width // geometry.heads * geometry.kv_heads
     yield _EMBEDDINGS, (geometry.vocabulary, width)
     for layer in range(geometry.layers):
@@ -106,9 +114,13 @@ def _tensors(geometry: Geometry) -> Iterator[tuple[str, tuple[int, ...]]]:
         yield f"blk.{layer}.attn_k.weight", (kv_width, width)
         yield f"blk.{layer}.attn_v.weight", (kv_width, width)
         yield f"blk.{layer}.attn_output.weight", (width, width)
-        yield f"blk.{layer}.ffn_gate.weight", (geometry.feed_forward, width)
-        yield f"blk.{layer}.ffn_up.weight", (geometry.feed_forward, width)
-        yield f"blk.{layer}.ffn_down.weight", (width, geometry.feed_forward)
+        each = (geometry.experts,) if geometry.experts else ()
+        name = "_exps" if each else ""
+        yield f"blk.{layer}.ffn_gate{name}.weight", (*each, geometry.feed_forward, width)
+        yield f"blk.{layer}.ffn_up{name}.weight", (*each, geometry.feed_forward, width)
+        yield f"blk.{layer}.ffn_down{name}.weight", (*each, width, geometry.feed_forward)
+        if each:
+            yield f"blk.{layer}.ffn_gate_inp.weight", (*each, width)
     yield "output_norm.weight", (width,)
 
 
@@ -122,8 +134,8 @@ def _random_matrix(
     return matrix
 
 
-def _add_tokenizer(writer: gguf.GGUFWriter, size: int, special: Sequence[str]) -> None:
-    """Add a byte-level vocabulary: special tokens, the 256 bytes, then words.
+def add_tokenizer(writer: gguf.GGUFWriter, size: int, special: Sequence[str]) -> None:
+    """Add a byte-level vocabulary of `size` tokens: special tokens, the 256 bytes, then words.
 
     Without merges no text is made into those words; a reply may have them.
     """

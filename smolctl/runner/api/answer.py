@@ -73,11 +73,11 @@ async def answer(
 
         def begin() -> Asked:
             asked = read(parse_body(body), exchange, service)
-            replies.submit(asked.requests)
+            replies.begin(asked.requests)
             return asked
 
         # Hostile templates and grammars take seconds, which other requests need not wait for.
-        asked = await service.in_thread(begin)
+        asked = await service.readers.run(begin)
         if exchange.gone:
             return
         head = {
@@ -105,7 +105,7 @@ async def _whole(exchange: Exchange, replies: Replies, asked: Asked, head: dict[
 
 
 async def _stream(exchange: Exchange, replies: Replies, asked: Asked, frame: _Frame) -> None:
-    running = len(replies.generations)
+    running = len(asked.requests)
     firsts = (asked.shape.first(index) for index in range(running))
     await exchange.open_stream(b"".join(frame.chunk(choice) for choice in firsts if choice))
     async for arrived in replies.arrivals():

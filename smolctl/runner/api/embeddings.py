@@ -25,7 +25,7 @@ async def embeddings(exchange: Exchange, service: Service) -> None:
     gone = Event()
     body = await exchange.body(when_gone=gone.set)
     try:
-        document = await service.in_thread(lambda: _embed(body, exchange, service, gone))
+        document = await service.embedders.run(lambda: _embed(body, exchange, service, gone))
     except Interrupted:
         return  # its client has hung up
     service.metrics.count_tokens(document["usage"]["prompt_tokens"])

@@ -10,15 +10,13 @@ import asyncio
 import json
 from typing import TYPE_CHECKING, Any
 
-from smolctl.runner.api.failure import BodyTooLarge, failure_of
+from smolctl.runner.api.body import ClientGone, read_body
+from smolctl.runner.api.failure import failure_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from starlette.types import Receive, Scope, Send
-
-MAXIMUM_BODY = 32 * 1024 * 1024
-"""Bytes in the largest body: more text than any context holds."""
 
 CLIENT_GONE = 499
 """What a request counts as when its client did not wait for the response (nginx's number)."""
@@ -57,33 +55,17 @@ class Exchange:
     async def body(self, when_gone: Callable[[], object] | None = None) -> bytes:
         """Return the request's body; `when_gone` is called if the client hangs up afterwards.
 
-        Raises `BodyTooLarge` for more than `MAXIMUM_BODY` bytes.
+        Empty where it has already. Raises `BodyTooLarge`.
         """
-        chunks: list[bytes] = []
-        size = 0
-        more = True
-        while more:
-            message = await self._receive()
-            if message["type"] == "http.disconnect":
-                self.gone = True
-                if when_gone is not None:
-                    when_gone()
-                return b""
-            chunk = message.get("body", b"")
-            more = message.get("more_body", False)
-            size += len(chunk)
-            # Who sends too much is heard out for a while: a connection that is closed while the
-            # client still writes may lose the response.
-            if size > 2 * MAXIMUM_BODY or (size > MAXIMUM_BODY and not more):
-                raise BodyTooLarge(f"the request's body is larger than {MAXIMUM_BODY} bytes")
-            if size <= MAXIMUM_BODY:
-                chunks.append(chunk)
-            else:
-                chunks.clear()
-        self._heard_out = True
         self._when_gone = when_gone
+        try:
+            body = await read_body(self._receive)
+        except ClientGone:
+            self._leave()
+            return b""
+        self._heard_out = True
         self._watcher = asyncio.create_task(self._watch())
-        return b"".join(chunks)
+        return body
 
     async def send_json(
         self, document: Any, status: int = 200, retry_after: int | None = None
@@ -133,6 +115,9 @@ class Exchange:
         """Wait until the client hangs up."""
         while (await self._receive())["type"] != "http.disconnect":
             pass
+        self._leave()
+
+    def _leave(self) -> None:
         self.gone = True
         if self._when_gone is not None:
             self._when_gone()

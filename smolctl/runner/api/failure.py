@@ -9,6 +9,7 @@ from typing import Any
 from smolctl.errors import (
     ConversationRefused,
     EngineBusy,
+    InvalidGrammar,
     ModelNotFound,
     PromptTooLong,
     SmolctlError,
@@ -70,6 +71,8 @@ def failure_of(error: Exception) -> Failure:
         return Failure(400, message, code="context_length_exceeded", tokens=tokens)
     if isinstance(error, EngineBusy):
         return Failure(429, message, "rate_limit_error", code="queue_full", retry_after=1)
+    if isinstance(error, InvalidGrammar):  # a stream's last event has no status to tell it by
+        return Failure(400, message, code="invalid_grammar")
     if isinstance(error, InvalidField):
         return Failure(400, message, param=error.param)
     if isinstance(error, (UsageError, ConversationRefused)):

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeVar
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from smolctl.errors import InvalidReference, ModelNotFound, UsageError
 from smolctl.model.reference import ModelId, Reference
 from smolctl.runner import worker_status
 from smolctl.runner.api.metrics import Metrics
 from smolctl.runner.api.replies import Replies
+from smolctl.runner.api.threads import Threads
 from smolctl.runner.fields import InvalidField
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from smolctl.runner.activity import Activity
     from smolctl.runner.api.exchange import Exchange
     from smolctl.runner.loaded import LoadedModel
@@ -25,24 +23,21 @@ if TYPE_CHECKING:
 MODEL_ID_HEADER = worker_status.MODEL_ID_HEADER.lower()
 """Whoever forwards a request has resolved the model's name already when this is the model's ID."""
 
-_Found = TypeVar("_Found")
+_READERS = 32
+"""Requests that are read at once; what hostile ones take, others need not wait for."""
 
-_THREADS = 32
-"""For requests that are being read; what hostile ones take, others need not wait for."""
-
-
-def _threads() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(_THREADS, "request")
+_EMBEDDERS = 4
+"""Requests whose texts are embedded by turns, a batch of each; any more of them wait."""
 
 
 @dataclass(frozen=True)
 class Service:
-    """A loaded model that is served."""
+    """A loaded model that is served. `readers` are the threads that requests are read in."""
 
     model: LoadedModel
     activity: Activity
     metrics: Metrics = field(default_factory=Metrics)
-    _pool: ThreadPoolExecutor = field(default_factory=_threads)
+    readers: Threads = field(default_factory=lambda: Threads("request", _READERS))
 
     @property
     def source(self) -> ModelSource:
@@ -54,16 +49,14 @@ class Service:
         """What OpenAI calls `system_fingerprint`: with it and a seed, replies are repeatable."""
         return f"fp_{self.source.id.removeprefix('sha256:')[:12]}"
 
-    async def in_thread(self, call: Callable[[], _Found]) -> _Found:
-        """Return what `call` does; the event loop serves others meanwhile.
-
-        (anyio's way, which Starlette takes, imports for 30 ms when the first request comes.)
-        """
-        return await asyncio.get_running_loop().run_in_executor(self._pool, call)
+    @cached_property
+    def embedders(self) -> Threads:
+        """The threads in which texts are embedded: many of them must not keep those of others."""
+        return Threads("embedding", _EMBEDDERS, self.model.options.queue)
 
     def replies(self) -> Replies:
         """Return a place for the replies to one request; on the event loop."""
-        return Replies(self.model.engine, self.metrics)
+        return Replies(self.model.engine, self.metrics, self.readers)
 
     def check_model(self, exchange: Exchange, name: str | None) -> str:
         """Return what the request calls the model: `name`, unless it has none.

@@ -12,8 +12,8 @@ from starlette.routing import Route
 
 from smolctl.errors import SmolctlError
 from smolctl.runner.api.app import PREFIXES
+from smolctl.runner.api.body import ClientGone
 from smolctl.runner.api.failure import Failure
-from smolctl.runner.gateway.body import ClientGone
 from smolctl.runner.gateway.failure import gateway_failure, response
 from smolctl.runner.gateway.forwarding import OPERATIONS, Forwarding
 from smolctl.runner.gateway.guard import Guard

@@ -16,6 +16,7 @@ from smolctl.errors import (
     StorageError,
 )
 from smolctl.runner.api.failure import Failure, failure_of
+from smolctl.runner.fields import sentence
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,10 +33,9 @@ _STATUSES: tuple[tuple[type[SmolctlError], int, str], ...] = (
 def gateway_failure(error: SmolctlError) -> Failure:
     """Return what a client is told of `error`."""
     if not isinstance(error, (PromptTooLong, EngineBusy)):
-        message = f"{error.message}. {error.hint}" if error.hint else error.message
         for kind, status, code in _STATUSES:
             if isinstance(error, kind):
-                return Failure(status, message, _SERVER, code=code)
+                return Failure(status, sentence(error), _SERVER, code=code)
     return failure_of(error)
 
 

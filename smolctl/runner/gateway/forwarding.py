@@ -9,11 +9,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from smolctl.errors import InvalidReference, PromptTooLong, SmolctlError
+from smolctl.runner.api.body import ClientGone, read_body
 from smolctl.runner.api.service import MODEL_ID_HEADER
 from smolctl.runner.api_errors import api_error
 from smolctl.runner.connection import SILENCE_SECONDS
 from smolctl.runner.fields import Fields, InvalidField, parse_body
-from smolctl.runner.gateway.body import ClientGone, read_body
 from smolctl.runner.gateway.failure import gateway_failure, response
 from smolctl.runner.gateway.threads import in_thread
 from smolctl.runner.gateway.worker_connection import WorkerConnection, WorkerLost

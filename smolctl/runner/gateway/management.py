@@ -12,11 +12,11 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response, Strea
 
 from smolctl.errors import UsageError
 from smolctl.model.units import format_time
+from smolctl.runner.api.body import read_body
 from smolctl.runner.api.failure import Failure
+from smolctl.runner.api.metrics import CONTENT_TYPE
 from smolctl.runner.fields import Fields, InvalidField, parse_body
-from smolctl.runner.gateway.body import read_body
 from smolctl.runner.gateway.failure import response
-from smolctl.runner.gateway.metrics import CONTENT_TYPE
 from smolctl.runner.gateway.pulling import as_line
 from smolctl.runner.gateway.threads import in_thread
 from smolctl.runner.gateway.worker_connection import WorkerConnection, WorkerLost

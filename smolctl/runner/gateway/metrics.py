@@ -11,13 +11,10 @@ from collections import Counter, defaultdict
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from smolctl.runner.api.exchange import CLIENT_GONE
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-
-CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-
-_HUNG_UP = 499
-"""What is counted where the client hung up before it was answered; nginx calls it so."""
 
 _COMMENT = re.compile(r"# (?:HELP|TYPE) (?P<name>[A-Za-z_:][A-Za-z0-9_:]*) .*")
 _SAMPLE = re.compile(r"(?P<name>[A-Za-z_:][A-Za-z0-9_:]*)(?:\{(?P<labels>.*)\})? (?P<value>\S+)")
@@ -28,7 +25,7 @@ class Counted:
 
     def __init__(self) -> None:
         self.began = time.monotonic()
-        self.status = _HUNG_UP
+        self.status = CLIENT_GONE
         self.first_byte: float | None = None
 
     def answered(self, status: int) -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from smolctl.errors import Interrupted, SmolctlError
 from smolctl.model.units import format_size
+from smolctl.runner.fields import sentence
 from smolctl.runner.gateway.threads import in_thread
 
 if TYPE_CHECKING:
@@ -62,8 +63,7 @@ class Puller:
             except SmolctlError as error:
                 if not begun:
                     raise
-                message = f"{error.message}. {error.hint}" if error.hint else error.message
-                yield _event("error", message)
+                yield _event("error", sentence(error))
             else:
                 yield _event("success", self._outcome(pulled))
         finally:

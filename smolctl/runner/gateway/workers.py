@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING
 from smolctl.runner.address import WorkerFolder
 from smolctl.runner.obtain import obtain_worker
 from smolctl.runner.source import model_source
-from smolctl.runner.worker_status import EXPECT_HEADER, KEEP_ALIVE_HEADER, expected
+from smolctl.runner.worker_status import expected, worker_headers
 from smolctl.runner.workers import end, running_workers, survey, unload
 
 if TYPE_CHECKING:
@@ -42,10 +41,8 @@ class Workers:
     @cached_property
     def headers(self) -> dict[str, str]:
         """What a request tells its worker: what is expected of it, and how long to stay then."""
-        expectation = expected(self.options, self.named)
-        headers = {EXPECT_HEADER: json.dumps(expectation.as_json())}
         stay = self.settings.keep_alive if self.keep_alive is None else self.keep_alive
-        return headers if stay is None else {**headers, KEEP_ALIVE_HEADER: f"{stay:g}"}
+        return worker_headers(expected(self.options, self.named), stay)
 
     def obtain(self, model: StoredModel, name: str) -> Path:
         """Return the socket of the worker of `model`, started if need be. Raises `SmolctlError`."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from markdown_it import MarkdownIt
 
 from smolctl.cli.markdown.blocks import Blocks
 from tests.cli.markdown.texts import blocks
+from tests.support.examples import examples
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -124,7 +125,7 @@ def bare(blocks: list[list[str]]) -> list[list[str]]:
     ]
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(blocks)
 def test_blocks_are_those_of_another_parser(text: str) -> None:
     # What is far to the right below a quote, markdown-it takes out of it; CommonMark does not.

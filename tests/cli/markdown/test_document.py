@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from smolctl.cli.markdown.document import Document
@@ -25,6 +25,7 @@ from smolctl.cli.markdown.spans import (
 from smolctl.cli.output import printable
 from tests.cli.markdown.terminal import rendered
 from tests.cli.markdown.texts import cut, sizes, texts
+from tests.support.examples import examples
 
 if TYPE_CHECKING:
     from smolctl.cli.markdown.spans import Style
@@ -48,7 +49,7 @@ def half_typed(text: str, columns: int = 40) -> list[str]:
     return [line.text for line in finished + document.tail(columns)]
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(texts, sizes, WIDTHS)
 def test_the_pieces_do_not_matter(text: str, sizes: list[int], width: int) -> None:
     document = Document(Look())
@@ -59,7 +60,7 @@ def test_the_pieces_do_not_matter(text: str, sizes: list[int], width: int) -> No
     assert lines + document.end(width) == rendered(text, width)
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(texts, st.sampled_from([20, 33, 80]))
 def test_lines_fit_and_end_in_no_blank(text: str, width: int) -> None:
     for line in rendered(text, width):
@@ -67,7 +68,7 @@ def test_lines_fit_and_end_in_no_blank(text: str, width: int) -> None:
         assert line.whole or columns(line.text) <= width
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(st.text(alphabet=st.sampled_from("ab \n\t\x1b\x07\x9b\r\u202e&#;x127[]()`|-*<>")), sizes)
 def test_nothing_moves_the_cursor(text: str, sizes: list[int]) -> None:
     document = Document(Look())

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.cli.markdown.terminal import Answer, Terminal, rendered, rows, shown
 from tests.cli.markdown.texts import cut, narrow, sizes
+from tests.support.examples import examples
 
 SCREENS = st.sampled_from([(10, 4), (11, 2), (20, 5), (33, 10), (80, 24)])
 LONG = {
@@ -21,7 +22,7 @@ LONG = {
 }
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(narrow, sizes, SCREENS)
 @example("a" * 10 + "\n\n" + "b" * 10, [1], (10, 4))
 @example("```\n" + "a" * 20 + "\n" + "b" * 20, [1], (10, 4))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import json
+import socket
+from typing import TYPE_CHECKING, Any
 
 import httpx2
 import openai
@@ -63,3 +65,14 @@ def client(http: httpx2.Client) -> openai.OpenAI:
     return openai.OpenAI(
         base_url="http://worker/v1", api_key="none", http_client=http, max_retries=0
     )
+
+
+def connected(server: Path, path: str, **body: Any) -> socket.socket:
+    """Return a connection that has asked for something."""
+    content = json.dumps(body).encode()
+    connection = socket.socket(socket.AF_UNIX)
+    connection.settimeout(20)
+    connection.connect(str(server))
+    head = f"POST {path} HTTP/1.1\r\nHost: a\r\nContent-Length: {len(content)}\r\n\r\n"
+    connection.sendall(head.encode() + content)
+    return connection

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from tests.runner.api.conftest import MODEL
@@ -96,3 +98,32 @@ def test_stop_and_grammar_apply(create):
     stop = ANSWER.split()[1]
     assert create(stop=stop).choices[0].text == ANSWER[: ANSWER.index(stop)]
     assert create(extra_body={"grammar": 'root ::= "no"'}).choices[0].text == "no"
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_more_prompts_than_may_wait_have_their_turns(http, loaded, stream):
+    count = 3 * (loaded.options.queue + loaded.options.sequences)
+    prompts = [f"{number} and" for number in range(count)]
+    body = {"model": MODEL, "prompt": prompts, "max_tokens": 1, "stream": stream}
+    answer = http.post("/v1/completions", json=body)
+    assert answer.status_code == 200
+    if stream:
+        events = answer.text.removesuffix("data: [DONE]\n\n").split("\n\n")[:-1]
+        choices = [json.loads(event.removeprefix("data: "))["choices"][0] for event in events]
+        ended = [choice["index"] for choice in choices if choice["finish_reason"]]
+        assert sorted(ended) == list(range(count))
+    else:
+        assert [choice["index"] for choice in answer.json()["choices"]] == list(range(count))
+        assert answer.json()["usage"]["completion_tokens"] == count
+
+
+def test_one_prompt_of_many_that_is_too_long_is_told_before_any_reply(http):
+    prompts = ["a"] * 200 + ["a " * 2000]
+    before = http.get("/metrics").text
+    body = {"model": MODEL, "prompt": prompts, "max_tokens": 1}
+    answer = http.post("/v1/completions", json=body)
+    assert answer.json()["error"]["code"] == "context_length_exceeded"
+    name = "smolctl_completion_tokens_total"
+    assert [line for line in before.splitlines() if line.startswith(name)] == [
+        line for line in http.get("/metrics").text.splitlines() if line.startswith(name)
+    ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import math
 import struct
+from contextlib import ExitStack
 
 import httpx2
 import openai
@@ -12,14 +13,16 @@ import pytest
 
 from smolctl.engine.engine import Engine
 from smolctl.engine.options import EngineOptions
+from smolctl.errors import Interrupted
 from smolctl.runner.activity import Activity
 from smolctl.runner.api.app import api_app
 from smolctl.runner.loaded import LoadedModel
 from smolctl.runner.runnable import Runnable
 from smolctl.runner.source import file_source
-from tests.runner.api.conftest import MODEL, OPTIONS
+from tests.runner.api.conftest import MODEL, OPTIONS, connected
 from tests.support.random_bert import write_random_bert
 from tests.support.unix_server import serving
+from tests.support.waiting import wait_until
 
 
 @pytest.fixture
@@ -126,3 +129,21 @@ def test_a_model_for_embeddings_alone_generates_nothing(bert):
         ):
             with pytest.raises(openai.BadRequestError, match="embeddings"):
                 ask()
+
+
+def test_many_requests_wait_elsewhere_with_a_limit_and_leave_with_their_clients(
+    server, http, loaded, activity, monkeypatch
+):
+    def embed(_, cancelled):
+        wait_until(cancelled)
+        raise Interrupted("nobody waits for the embedding any more")
+
+    monkeypatch.setattr(loaded.engine, "embed", embed)
+    with ExitStack() as stack:
+        for _ in range(4 + loaded.options.queue + 1):
+            stack.enter_context(connected(server, "/v1/embeddings", model=MODEL, input="a"))
+        refused = 'smolctl_requests_total{route="/v1/embeddings",status="429"} 1\n'
+        wait_until(lambda: refused in http.get("/metrics").text)
+        reply = http.post("/v1/completions", json={"model": MODEL, "prompt": "a", "max_tokens": 1})
+        assert reply.status_code == 200  # nobody keeps others from the model
+    wait_until(lambda: not activity.busy)

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import socket
+from contextlib import ExitStack
 
 import openai
 import pytest
 
-from smolctl.runner.api.exchange import MAXIMUM_BODY
-from tests.runner.api.conftest import MODEL, OPTIONS
+from smolctl.errors import InvalidGrammar
+from smolctl.runner.api.body import MAXIMUM_BODY
+from smolctl.runner.api_errors import api_error
+from tests.runner.api.conftest import MODEL, OPTIONS, connected
+from tests.support.waiting import wait_until
 
 CHAT = "/v1/chat/completions"
 HELLO = [{"role": "user", "content": "Hello"}]
@@ -230,14 +234,31 @@ def test_a_prompt_that_is_too_long_is_refused_with_both_numbers(client):
         client.completions.create(model=MODEL, prompt="word " * 2000, stream=True)
 
 
-def test_more_requests_than_may_wait_are_told_to_come_again(client, http):
-    many = OPTIONS.sequences + OPTIONS.queue + 1
-    with pytest.raises(openai.RateLimitError) as caught:
-        client.completions.create(model=MODEL, prompt="a", n=many, max_tokens=100)
+def test_more_requests_than_may_wait_are_told_to_come_again(client, http, server, loaded):
+    places = OPTIONS.sequences + OPTIONS.queue
+    asked = {"model": MODEL, "prompt": "a", "n": 8, "grammar": 'root ::= "a" root'}
+    with ExitStack() as stack:
+        for _ in range(0, places, asked["n"]):
+            stack.enter_context(connected(server, "/v1/completions", **asked))
+        wait_until(lambda: loaded.engine.state.waiting == OPTIONS.queue)
+        with pytest.raises(openai.RateLimitError) as caught:
+            client.completions.create(model=MODEL, prompt="a", max_tokens=1)
     assert caught.value.code == "queue_full"
     assert int(caught.value.response.headers["retry-after"]) > 0
-    # What was admitted before the refusal is given up.
+    wait_until(lambda: not loaded.engine.state.generating)
     assert http.post(CHAT, json=chat()).status_code == 200
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_grammar_that_turns_out_to_admit_nothing_is_the_requests_fault(http, stream):
+    letter_of_none = r"[^\x00-\U0010FFFF]"
+    body = chat(grammar=f'root ::= "a" {letter_of_none}', stream=stream, max_tokens=8)
+    reply = http.post(CHAT, json=body)
+    document = (
+        reply.json() if not stream else json.loads(reply.text.rstrip().rpartition("data: ")[2])
+    )
+    assert "admits no token" in document["error"]["message"]
+    assert isinstance(api_error(500, document, "the model"), InvalidGrammar)
 
 
 def test_a_template_that_refuses_a_conversation_is_the_requests_fault(http, loaded, monkeypatch):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import socket
 
 import pytest
@@ -14,6 +13,7 @@ from smolctl.runner.api.app import api_app
 from smolctl.runner.loaded import LoadedModel
 from smolctl.runner.runnable import Runnable
 from smolctl.runner.source import file_source
+from tests.runner.api.conftest import connected
 from tests.support.random_model import Geometry, write_random_model
 from tests.support.unix_server import serving
 from tests.support.waiting import wait_until
@@ -42,17 +42,6 @@ def server(endless, activity, tmp_path_factory):
         yield path
 
 
-def connected(server, path, **body):
-    """Return a connection that has asked for something."""
-    content = json.dumps(body).encode()
-    connection = socket.socket(socket.AF_UNIX)
-    connection.settimeout(20)
-    connection.connect(str(server))
-    head = f"POST {path} HTTP/1.1\r\nHost: a\r\nContent-Length: {len(content)}\r\n\r\n"
-    connection.sendall(head.encode() + content)
-    return connection
-
-
 @pytest.mark.parametrize("stream", [True, False])
 @pytest.mark.parametrize(
     ("path", "asked"),
@@ -76,8 +65,8 @@ def test_one_that_waits_leaves_the_queue(server, endless, http):
     engine = endless.engine
     with connected(server, "/v1/completions", prompt="a", **NEVER_ENDS):
         wait_until(lambda: engine.state.generating)
-        with connected(server, "/v1/completions", prompt="b", **NEVER_ENDS, n=3):
-            wait_until(lambda: engine.state.waiting == 3)
+        with connected(server, "/v1/completions", prompt="b", **NEVER_ENDS, n=2):
+            wait_until(lambda: engine.state.waiting == 2)
         wait_until(lambda: not engine.state.waiting)
         assert engine.state.generating == 1
     wait_until(lambda: not engine.state.generating)
@@ -102,9 +91,10 @@ def test_half_a_request_is_none(server, endless, activity):
     assert endless.engine.state.generating == 0
 
 
-def test_what_was_admitted_before_a_refusal_is_given_up(endless, http):
-    """A request for more than may wait is refused as a whole."""
-    body = {**NEVER_ENDS, "prompt": ["a"] * 100}
-    assert http.post("/v1/completions", json=body).status_code == 429
-    wait_until(lambda: not endless.engine.state.generating)
-    assert endless.engine.state.waiting == 0
+def test_of_many_prompts_few_wait_in_the_engine_and_all_end(server, endless, activity):
+    engine = endless.engine
+    with connected(server, "/v1/completions", prompt=["a"] * 1000, **NEVER_ENDS):
+        wait_until(lambda: engine.state.generating and engine.state.waiting)
+        assert engine.state.waiting == 1
+    wait_until(lambda: not activity.busy)
+    assert (engine.state.generating, engine.state.waiting) == (0, 0)

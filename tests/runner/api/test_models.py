@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 
 import openai
 import pytest
@@ -131,9 +132,12 @@ def test_requests_tokens_and_times_are_counted(client, http):
 
 
 def test_only_what_uses_the_model_counts_as_use(client, http, activity):
-    since = activity.idle_since
+    wait_until(activity.idle_for)
+    idle = activity.idle_for()
+    began = time.monotonic()
     for path in ("/health", "/metrics", "/v1/models", f"/v1/models/{MODEL}", "/nothing"):
         http.get(path)
-    assert activity.idle_since == since
+    assert activity.idle_for() >= idle + time.monotonic() - began - 1e-3
+    began = time.monotonic()
     client.completions.create(model=MODEL, prompt="a", max_tokens=1)
-    wait_until(lambda: activity.idle_since > since)
+    wait_until(lambda: 0 < activity.idle_for() < time.monotonic() - began)

@@ -13,8 +13,8 @@ import pytest
 
 from smolctl.errors import EngineBusy, NotRunnable
 from smolctl.runner import workers
+from smolctl.runner.api.body import MAXIMUM_BODY
 from smolctl.runner.gateway import forwarding, routing
-from smolctl.runner.gateway.body import MAXIMUM_BODY
 from smolctl.store.store import Store
 from tests.runner.gateway.conftest import CHAT, MODEL, OTHER, Gateway, error_of
 from tests.support.fake_worker import Hanging, HangUp, answering, dying, streaming

@@ -1,14 +1,17 @@
-"""The body of a request to the gateway."""
+"""The body of a request, to a worker or to the gateway."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from smolctl.runner.api.exchange import MAXIMUM_BODY
 from smolctl.runner.api.failure import BodyTooLarge
 
 if TYPE_CHECKING:
     from starlette.types import Receive
+
+
+MAXIMUM_BODY = 32 * 1024 * 1024
+"""Bytes in the largest body: more text than any context holds."""
 
 
 class ClientGone(Exception):
