@@ -168,10 +168,10 @@ def command(
     Each row of IN is a JSON object with a `prompt`, or with `messages` as OpenAI's API has them.
     It may have an `id` (else its line number is one), a `system` prompt and parameters of its own
     (`temperature`, `max_tokens`, `seed`, `stop`, …); requests of OpenAI's batches are understood
-    as well. Of a CSV file count `id`, `prompt`, `system` and parameters that are numbers. With
-    --template other fields may be any. OUT gets a line of JSON for each row,
-    in the order of the rows: `id`, `text`, `finish_reason`, `usage`, `timings`; or `id` and
-    `error` for a row that failed. Then the exit code is 7, and standard error says how many did.
+    as well. Of a CSV file, and with --template, count `id`, `prompt`, `system` and parameters that
+    are numbers; other fields may be any. OUT gets a line of JSON for each row, in the order of the
+    rows: `id`, `text`, `finish_reason`, `usage`, `timings`; or `id` and `error` for a row that
+    failed. Then the exit code is 7, and standard error says how many did.
 
     When OUT is there already, rows that have a result in it are not asked again: the same command
     goes on after an interruption, and tries again what failed.

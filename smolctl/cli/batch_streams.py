@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
-from smolctl.cli.text_file import named_file
+from smolctl.cli.text_file import is_there, named_file
 from smolctl.errors import StorageError, UsageError
 from smolctl.runner.batch.result_file import ResultFile
 from smolctl.runner.batch.rows import RowForm, numbered_lines
@@ -140,7 +140,7 @@ def open_results(output: Output, name: str, source: Input, *, overwrite: bool) -
     path = Path(name)
     if name == STREAM:
         yield _StandardOutput(output)
-    elif path.exists() and not path.is_file():
+    elif is_there(path) and not path.is_file():
         if path.is_dir():
             raise UsageError(f"{name} is a folder, not a file")
         try:

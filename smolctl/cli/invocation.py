@@ -123,7 +123,9 @@ class Invocation:
     def obtain(self, name: str, policy: PullPolicy) -> StoredModel:
         """Return the model that `name` means, pulled first where `policy` says so.
 
-        Raises `ModelNotFound` when it is not here and may not be pulled.
+        Raises `ModelNotFound` when it is not here and may not be pulled, `UsageError` where the
+        policy needs the network and that is off, and what pulling raises. Where a model here has
+        the name in another namespace or registry, the hint asks whether it was meant.
         """
         if is_layout(name):
             return load_layout(self, name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from smolctl.cli.text_file import is_there
 from smolctl.errors import ModelNotFound, UsageError
 
 if TYPE_CHECKING:
@@ -29,14 +30,18 @@ def refuse_layout(name: str) -> None:
 
 
 def load_layout(invocation: Invocation, name: str, *, quiet: bool = False) -> StoredModel:
-    """Take the model `name` into the cache, under the name that the layout has for it."""
+    """Take the model `name` into the cache, under the name that the layout has for it.
+
+    Raises `ModelNotFound` where there is no such layout, `UsageError` where `name` means several
+    models, and what `load` raises.
+    """
     from smolctl.cli.load import load
     from smolctl.store.load import Wanted
 
     place, _, tag = name.partition(":")[2].partition(":")
     if not place:
         raise UsageError(f"{name} names no layout", hint="Layouts are named oci:DIR:TAG.")
-    if not Path(place).exists():
+    if not is_there(Path(place)):
         raise ModelNotFound(f"no such layout: {place}")
     models = load(invocation, Path(place), Wanted(tag or None), quiet=quiet)
     if len(models) > 1:

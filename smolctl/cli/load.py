@@ -11,6 +11,7 @@ import typer
 from smolctl.cli.invocation import Invocation
 from smolctl.cli.options import JsonFlag
 from smolctl.cli.progress import file_progress
+from smolctl.cli.text_file import is_there
 from smolctl.errors import UsageError
 from smolctl.model.units import format_size
 from smolctl.store.load import Loading, Wanted
@@ -72,7 +73,10 @@ def command(
 
 
 def load(invocation: Invocation, source: Path, wanted: Wanted, *, quiet: bool) -> list[StoredModel]:
-    """Take in the layout that is `source`, with progress on stderr."""
+    """Take in the layout that is `source`, with progress on stderr.
+
+    Raises `UsageError` when it is not there, and what `Loading` raises for what is broken.
+    """
     invocation.output.on_interrupt("Interrupted. Nothing was loaded.")
     with file_progress(invocation.output, quiet=quiet) as tell:
         loading = Loading(invocation.store, wanted, lambda done: tell("loading", done, None))
@@ -80,11 +84,11 @@ def load(invocation: Invocation, source: Path, wanted: Wanted, *, quiet: bool) -
             if sys.stdin.isatty():
                 raise UsageError("a tar is expected on stdin", hint="Name a file, or pipe one in.")
             models = loading.from_tar(sys.stdin.buffer)
+        elif not is_there(source):
+            raise UsageError(f"no such file or folder: {source}")
         elif source.is_dir():
             models = loading.from_folder(source)
         else:
-            if not source.exists():
-                raise UsageError(f"no such file or folder: {source}")
             with storage_errors(source), source.open("rb") as file:
                 models = loading.from_tar(file)
     invocation.output.on_interrupt(None)

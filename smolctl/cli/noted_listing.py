@@ -34,7 +34,10 @@ def noted_listing(environment: Mapping[str, str]) -> list[dict[str, Any]] | None
     root, state, entries = lines
     if state != listing_state(root):
         return None
-    found: list[dict[str, Any]] = json.loads(entries)
+    try:
+        found: list[dict[str, Any]] = json.loads(entries)
+    except ValueError:
+        return None
     return found
 
 

@@ -38,7 +38,7 @@ class OneShot:
 
         Of a conversation that has outgrown the context, the oldest turns are not sent, which is
         said. Raises `NotRunnable` for a reply that is not of the form that was asked for, once it
-        is shown.
+        is shown, and `PromptTooLong` where the prompt alone is longer than the context.
         """
         before = self._before(record)
         text = self._fitted_text(output, model, before)

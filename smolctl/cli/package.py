@@ -22,6 +22,7 @@ from smolctl.cli.options import (
     RetriesFlag,
 )
 from smolctl.cli.progress import file_progress
+from smolctl.cli.text_file import is_there
 from smolctl.errors import NotRunnable, UsageError
 from smolctl.model.packaging import Format
 from smolctl.model.units import format_size, parse_time
@@ -142,7 +143,7 @@ def command(
     if gguf is not None and base is not None:
         raise UsageError("--gguf and --from contradict each other")
     for path in filter(None, (gguf, *(licenses or ()), chat_template, mmproj, card)):
-        if not path.exists():
+        if not is_there(path):
             raise UsageError(f"no such file: {path}")
     if base is not None:
         refuse_layout(base)

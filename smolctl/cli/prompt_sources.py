@@ -91,7 +91,10 @@ class PromptSources:
 
 
 def text_or_file(value: str | None) -> str | None:
-    """Return `value`, or for `@FILE` the text of that file; `@@` at the beginning is one `@`."""
+    """Return `value`, or for `@FILE` the text of that file; `@@` at the beginning is one `@`.
+
+    Raises `UsageError` for what is no text, and what `read_text_file` raises.
+    """
     if value is None:
         return None
     if not value.startswith(FILE_SIGN):

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from smolctl.cli.prompt_sources import FILE_SIGN
 from smolctl.cli.reply_flags import ReplyFormat
 from smolctl.cli.text_file import read_text_file
 from smolctl.engine.conversation import ChatRequest, Tool, ToolChoice
@@ -72,17 +73,20 @@ class ReplyForm:
 def read_schema(value: str) -> Any:
     """Return the JSON schema that `--schema` names: as JSON, in a file, or in the short form.
 
-    JSON begins with a brace. One word with a dot or a slash in it is a file, and so is a name that
-    ends with `.json` where there is such a file. Raises `UsageError` for what is none of them.
+    JSON begins with a brace. `@FILE` is a file, and so is one word with a dot or a slash in it,
+    and a name that ends with `.json` where there is such a file. Raises `UsageError` for what is
+    none of them.
     """
     if value.lstrip().startswith("{"):
         return _json(value, "the schema")
-    path = os.path.expanduser(value)  # noqa: PTH111 - a value is no path yet
+    name = value.removeprefix(FILE_SIGN)
+    path = os.path.expanduser(name)  # noqa: PTH111 - a value is no path yet
     word = re.fullmatch(r"\S*[./]\S*", value) and not re.search(r"[:,]", value)
-    if word or (value.endswith(".json") and "\n" not in value and Path(path).is_file()):
+    there = value.endswith(".json") and "\n" not in value and os.path.isfile(path)  # noqa: PTH113
+    if name != value or word or there:
         text = read_text_file(path)
         if text.lstrip().startswith("{"):
-            return _json(text, value)
+            return _json(text, name)
         value = text  # the short form does not have to be typed each time
     from smolctl.engine.short_schema import schema_of
 

@@ -52,8 +52,8 @@ SchemaFlag = Annotated[
         "--schema",
         metavar="SCHEMA",
         help="Answer in JSON that follows a schema: 'name, age int, tags[], bio: one line', JSON,"
-        " or a file with one of them. Types are int, float, bool and str; the model is told the"
-        " fields, and what is said of them after a colon.",
+        " or a file with one of them (@FILE too). Types are int, float, bool and str; the model is"
+        " told the fields, and what is said of them after a colon.",
     ),
 ]
 SchemaMultiFlag = Annotated[

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
+from smolctl.cli.text_file import is_there
 from smolctl.errors import ModelNotFound
 from smolctl.runner.source import ModelSource, file_source, model_source
 from smolctl.settings import expanded
@@ -16,11 +18,12 @@ if TYPE_CHECKING:
 def find_source(invocation: Invocation, model: str, pull: PullPolicy) -> ModelSource:
     """Return what `model` means: a file when it looks like a path, else a model by its name.
 
-    It is pulled first where `pull` says so. Raises `ModelNotFound` when it is not here then.
+    It is pulled first where `pull` says so. Raises `ModelNotFound` when it is not here then, and
+    `StorageError` for a path that may not be looked at.
     """
     if looks_like_a_file(model):
         path = expanded(model)
-        if not path.exists():
+        if not is_there(path):
             raise ModelNotFound(f"no such file: {model}")
         return file_source(path)
     return model_source(invocation.store, invocation.obtain(model, pull), model)
@@ -33,4 +36,6 @@ def looks_like_a_file(model: str) -> bool:
     """
     if model.startswith(("/", "./", "../", "~")):
         return True
-    return model.endswith(".gguf") and ("/" not in model or expanded(model).exists())
+    if not model.endswith(".gguf") or "/" not in model:
+        return model.endswith(".gguf")
+    return os.path.exists(expanded(model))  # noqa: PTH110 - Path's raises where it cannot be told

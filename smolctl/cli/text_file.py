@@ -43,6 +43,19 @@ def named_file(path: Path | str) -> Iterator[None]:
         raise StorageError(f"cannot read {path}: {reason}") from error
 
 
+def is_there(path: Path) -> bool:
+    """Whether anything is at `path`. Raises `StorageError` where that cannot be told.
+
+    `Path.exists` raises `OSError` then: for a folder that may not be searched, a name too long.
+    """
+    try:
+        with named_file(path):
+            path.stat()
+    except UsageError:
+        return False
+    return True
+
+
 def read_file(path: Path | str, maximum: int = MAXIMUM_BYTES, *, waits: bool = True) -> bytes:
     """Return the file's bytes.
 

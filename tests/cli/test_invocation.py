@@ -110,6 +110,25 @@ def test_a_file_that_is_not_there(told: Callable[[str], Told], line: str, code: 
     assert "none" in first
 
 
+@pytest.mark.parametrize(
+    ("line", "code"),
+    [
+        ("model run ./{} hi", 8),
+        ("model run {}/m.gguf hi", 2),  # it may be a repository, and its name is too long for one
+        ("model run m --schema {}.json hi", 8),
+        ("model run m -f {} hi", 8),
+        ("model load {}", 8),
+        ("model pull oci:{}:v1", 8),
+        ("model package --gguf {} m", 8),
+        ("model batch --offline m /dev/null -o {}", 8),
+    ],
+)
+def test_a_path_that_cannot_be_looked_at_is_no_bug(
+    told: Callable[[str], Told], line: str, code: int
+) -> None:
+    assert told(line.format("x" * 5000))[0] == code
+
+
 def test_what_keeps_it_offline_is_named(
     told: Callable[[str], Told], monkeypatch: pytest.MonkeyPatch
 ) -> None:

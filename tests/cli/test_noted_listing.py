@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -103,3 +104,16 @@ def test_a_question_that_is_not_plain_goes_the_usual_way(
     assert "ai/small:other" in shown(capsys, "ai/small:other")
     shown(capsys, "--nonsense", code=2)
     assert len(store.models()) == 2
+
+
+def test_a_note_that_is_damaged_counts_as_none(
+    store: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first = shown(capsys)
+    (note,) = (tmp_path / "run" / "smolctl").glob("note-*")
+    *lines, entries = note.read_text().splitlines()
+    note.write_text("\n".join([*lines, entries[: len(entries) // 2] + '"']) + "\n")
+
+    assert noted_listing.noted_listing(os.environ) is None
+    assert shown(capsys) == first
+    assert store.models()

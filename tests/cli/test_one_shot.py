@@ -134,11 +134,21 @@ class TestSchema:
             in ReplyForm.read(ReplyFlags(schema=str(short))).note
         )
 
+    def test_any_name_of_a_file_follows_an_at_sign(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.chdir(tmp_path)
+        (tmp_path / "person").write_text("name, age int")
+        by_file = ReplyForm.read(ReplyFlags(schema="@person"))
+        assert by_file == ReplyForm.read(ReplyFlags(schema="name, age int"))
+
     @pytest.mark.parametrize(
         ("schema", "message"),
         [
             ("./none.json", "no such file"),
             ("none.json", "no such file"),
+            ("@none", "no such file: none"),
+            ("@", "a folder|no such file"),
             ("{", "not valid JSON"),
             ('{"type": "nothing"}', "no type"),
             ("name thing", "no type"),
@@ -177,6 +187,7 @@ class TestExtract:
         out, err, error = say(Reply(["print(1)"]), self.FLAGS)
         assert (out, err) == ("", "print(1)\n")
         assert "no fenced code block" in str(error)
+        assert "in the prompt" in str(error and error.hint)
 
     def test_a_block_that_was_cut_is_printed_and_an_error(self, say: Callable[..., Said]) -> None:
         out, _, error = say(Reply(["```\na\nb"], "length"), self.FLAGS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,7 +38,7 @@ def read_attachments(argument: str) -> list[Attachment]:
     """
     whole = named_path(argument)
     paths = [whole]
-    if not whole.exists():
+    if not os.path.exists(whole):  # noqa: PTH110 - Path's raises where it cannot be told
         try:
             words = shlex.split(argument)
         except ValueError:

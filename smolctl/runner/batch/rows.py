@@ -107,8 +107,9 @@ class Asking:
     """What all rows are asked with, where a row itself does not say otherwise.
 
     Sampling, tools, stop strings and a response format may be in a row, under OpenAI's names. The
-    fields that a `template` uses are taken for nothing else. The columns of a table are named by
-    whoever made it: those that are neither prompts nor numbers say nothing here. Where the reply
+    columns of a table are named by whoever made it: those that are neither prompts nor numbers say
+    nothing here. Nor do the fields of rows that a `template` makes prompts of, but for a system
+    prompt and numbers, and those that it uses are taken for nothing else. Where the reply
     is to follow the `grammar`, the prompt begins with the `note`, which says so to the model.
     """
 
@@ -169,7 +170,13 @@ class Asking:
         """Return the part of `row` that is a request: all of it, or the `body` of OpenAI's form."""
         if self.template is not None:
             used = self.template.fields
-            return Fields({name: row.get(name) for name in row.document if name not in used})
+            return Fields(
+                {
+                    name: value
+                    for name, value in row.document.items()
+                    if name not in used and _is_parameter(name, value)
+                }
+            )
         whole = row.get("prompt") is not None or row.get("messages") is not None
         body = None if whole else row.child("body")
         return body or row
@@ -287,6 +294,13 @@ def _cells(fields: Mapping[str, Any]) -> dict[str, Any]:
     """Return the cells of a table's row that a request understands; an empty one is none."""
     texts = {name: fields[name] for name in ("prompt", "system") if fields.get(name)}
     return texts | {name: _number(fields[name]) for name in NUMBER_FIELDS if fields.get(name)}
+
+
+def _is_parameter(name: str, value: Any) -> bool:
+    """Whether a field of data is one of a request as well: it is called so, and of that kind."""
+    if name in NUMBER_FIELDS:
+        return isinstance(value, (int, float)) and not isinstance(value, bool)
+    return name == "system" and isinstance(value, str)
 
 
 def _number(cell: str) -> int | float | str:

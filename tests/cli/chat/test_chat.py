@@ -153,6 +153,7 @@ def test_set_changes_what_the_next_answer_is_asked_for_with(talk: Talks) -> None
         ("/save x", "there is nothing to save yet"),
         ("/load /nonexistent", "no such file: /nonexistent"),
         ("/file /nonexistent", "no such file: /nonexistent"),
+        (f"/file {'x' * 5000}", "cannot read xxx"),
         ("/file /dev/zero", "/dev/zero is no file"),
         ("/file /", "/ is a folder"),
         ("/copy", "there is no answer to copy"),

@@ -197,6 +197,15 @@ def test_a_template_makes_the_prompt_and_its_fields_are_nothing_else() -> None:
     assert (request.stop, request.sampling.temperature) == ((), 0)
 
 
+def test_fields_that_a_template_leaves_out_may_be_any() -> None:
+    common = Asking(template=Template("Say {text}:"), stop=("x",))
+    data = {"stop": "Main Street", "tools": "hammer", "messages": 7, "n": 3, "seed": "wheat"}
+    request = asked(common, text="hi", **data, top_k=True, temperature=0, system="Be.")
+    assert request.messages == (Message("system", "Be."), Message("user", "Say hi:"))
+    assert request.sampling == Sampling(temperature=0)
+    assert (request.stop, request.tools) == (("x",), ())
+
+
 def test_a_grammar_for_all_gives_way_to_a_rows_own_form() -> None:
     common = Asking(grammar=Grammar('root ::= "a"'), note="Say a.")
     request = asked(common, prompt="hi", system="Be.")
