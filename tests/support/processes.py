@@ -149,7 +149,10 @@ class Smolctl:
         return [pid for pid in pids if pid is not None]
 
     def on_a_terminal(
-        self, *arguments: str | Path, dialogue: Sequence[tuple[bytes, bytes | signal.Signals]] = ()
+        self,
+        *arguments: str | Path,
+        dialogue: Sequence[tuple[bytes, bytes | signal.Signals]] = (),
+        columns: int = 80,
     ) -> tuple[int, bytes]:
         """Run with all three streams on one terminal; gives the exit code and what was drawn.
 
@@ -157,6 +160,7 @@ class Smolctl:
         what to type then, or the signal to send. The terminal must be left as it was.
         """
         ours, theirs = pty.openpty()
+        termios.tcsetwinsize(ours, (24, columns))
         modes = termios.tcgetattr(ours)
         try:
             process = self.start(
