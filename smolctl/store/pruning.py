@@ -109,10 +109,14 @@ def plan(store: Store, rule: Rule, now: float | None = None) -> Plan:
     unreadable = [each.model for each in contents if each.problem is not None]
     named = {digest for each in contents for digest in each.digests}
 
+    def is_young(modified: float, age: float) -> bool:
+        # Without an age, no clock decides: what is being written may be newer than `now`.
+        return age > 0 and modified > now - age
+
     def by_age(found: Iterable[Leftover], age: float) -> tuple[list[Leftover], list[Leftover]]:
         split: tuple[list[Leftover], list[Leftover]] = ([], [])
         for each in found:
-            split[each.modified > now - age].append(each)
+            split[is_young(each.modified, age)].append(each)
         return split
 
     age = 0.0 if rule.everything else UNFINISHED_SECONDS
@@ -138,7 +142,7 @@ def plan(store: Store, rule: Rule, now: float | None = None) -> Plan:
         for each in untagged
         if rule.everything
         and each.model not in loaded
-        and _came(store, each.model) <= now - (rule.age or 0.0)
+        and not is_young(_came(store, each.model), rule.age or 0.0)
     ]
     return Plan(
         tuple(_freed(going, contents)),

@@ -134,6 +134,17 @@ def test_a_partial_blob_that_was_gone_on_with_after_it_was_planned_stays(store):
     assert store.blobs.partial_size(blob) > 1_000_000
 
 
+def test_any_age_is_that_of_what_changed_after_the_prune_began_too(store):
+    # Another one pulls meanwhile, or the clock of the disk's machine is ahead.
+    model = put(store, "smollm2")
+    put(store, "smollm2", weights=CONTENT[4:])
+    blob, partial = orphan(store, age=-60), broken_off(store, age=-60)
+    make_older(store.blobs.path(model.id), -60)
+    planned = plan(store, Rule(everything=True, age=0))
+    assert {each.digest for each in planned.leftovers} == {blob.digest, partial.digest}
+    assert ([each.id for each, _ in planned.models], planned.young) == ([model.id], ())
+
+
 WRITE = """
 import sys
 from pathlib import Path
