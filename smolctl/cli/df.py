@@ -84,6 +84,8 @@ def command(
                 f"What {name} is made of is unknown: {contents.problem}."
                 " `smolctl model verify` says more."
             )
+    if usage.is_unindexed:
+        output.notice(unindexed(store))
 
 
 def leftover_name(leftover: Leftover) -> str:
@@ -105,6 +107,14 @@ def shown_name(store: Store, model: StoredModel) -> str:
         return store.familiar(model.tags[0])
     origin = f"{_origin(store, model)}@" if model.names else ""
     return f"{origin}{model.id.short}"
+
+
+def unindexed(store: Store) -> str:
+    """Say that the index was lost, and what to do."""
+    return (
+        f"{store.index_path} is missing, so that no model has a name."
+        " `smolctl model verify --repair` makes a new one."
+    )
 
 
 def leftover_json(leftover: Leftover) -> dict[str, Any]:

@@ -238,6 +238,8 @@ def test_models_whose_index_was_lost_are_not_taken_for_waste(store):
     before = blobs(store)
     assert plan(store, Rule(age=0)).is_unindexed
     assert prune(store).leftovers == ()
+    assert prune(store, everything=True, age=0).leftovers == ()
+    assert measure(store).total.reclaimable == 0
     assert blobs(store) == before
     assert [each.id for each in store.remake_index()] == [model.id]
     assert store.remake_index() is None
