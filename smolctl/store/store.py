@@ -278,6 +278,7 @@ class Store:
     def prepare(self) -> None:
         """Make the layout's folders and files if they are not there.
 
+        The file `oci-layout` may have been lost: blobs with an index are a cache without it.
         Raises `StorageError` when the folder cannot be made, or is somebody's who keeps other
         things in it.
         """
@@ -288,7 +289,7 @@ class Store:
             self.root.mkdir(parents=True, exist_ok=True)
             there = {path.name for path in self.root.iterdir()}
             # Unless another process has made the layout, and more, while we looked.
-            if there - _UNFINISHED - _EVERYWHERE and not layout.exists():
+            if there - _UNFINISHED - _EVERYWHERE and not self.is_made:
                 raise StorageError(
                     f"{self.root} is not empty and is not a model cache",
                     hint="Set SMOLCTL_HOME to an empty folder, or one that does not exist yet.",
@@ -308,6 +309,7 @@ class Store:
 
         if not self.is_made:
             return None
+        self.prepare()
         with locked(self._lock_path):
             is_damaged = False
             try:
@@ -328,7 +330,14 @@ class Store:
     @property
     def is_made(self) -> bool:
         """Whether there is a cache: what lies in a folder that is none is somebody else's."""
-        return (self.root / _LAYOUT_FILE).exists()
+        return (self.root / _LAYOUT_FILE).exists() or self._has_lost_its_layout
+
+    @property
+    def _has_lost_its_layout(self) -> bool:
+        try:
+            return (self.root / "blobs").is_dir() and bool(self._index.entries)
+        except (IntegrityError, StorageError):
+            return False
 
     @property
     def _index(self) -> Index:

@@ -242,6 +242,30 @@ def test_somebody_elses_folder_is_refused_and_left_alone(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["precious.txt"]
 
 
+def test_a_layout_file_that_was_lost_is_written_again(store):
+    model = put(store, "smollm2")
+    layout = store.root / "oci-layout"
+    written = layout.read_bytes()
+    layout.unlink()
+    assert store.is_made
+    put(store, "other", weights=b"GGUF other")
+    assert layout.read_bytes() == written
+    layout.unlink()
+    assert store.remake_index() is None
+    assert layout.read_bytes() == written
+    assert store.missing_blobs(store.artifact(model).manifest) == []
+
+
+@pytest.mark.parametrize("index", ["", "{}", '{"manifests": []}', '["mine"]'])
+def test_a_page_of_somebody_elses_is_no_cache_that_lost_its_layout_file(tmp_path, index):
+    (tmp_path / "blobs").mkdir()
+    (tmp_path / "index.json").write_text(index)
+    with pytest.raises(StorageError, match="not a model cache"):
+        put(Store(tmp_path), "smollm2")
+    assert not Store(tmp_path).is_made
+    assert (tmp_path / "index.json").read_text() == index
+
+
 def test_a_disk_of_its_own_is_taken(tmp_path):
     (tmp_path / "lost+found").mkdir()
     put(Store(tmp_path), "smollm2")
