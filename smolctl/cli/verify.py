@@ -63,7 +63,7 @@ def command(
     invocation = Invocation.of(ctx, offline=offline, network=network)
     store, output = invocation.store, invocation.output
     if repair and invocation.offline:
-        raise UsageError("--repair and --offline contradict each other")
+        raise UsageError(f"--repair and {invocation.settings.offline_by} contradict each other")
     if repair and not models:
         _remake_index(invocation)
     wanted = [store.get(name) for name in models] if models else None
