@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from smolctl.errors import IntegrityError, ModelNotFound, StorageError, UsageError
+from smolctl.errors import DiskFull, IntegrityError, ModelNotFound, StorageError, UsageError
 from smolctl.model.artifact import Artifact
 from smolctl.model.descriptor import Descriptor
 from smolctl.model.manifest import MANIFEST_TYPE, Manifest, is_index
@@ -226,9 +226,7 @@ class Store:
             if tag is not None and len(current.names) > 1:
                 self._write_index(index.without_name(tag))
                 return Removal((tag,), None, 0)
-            changed = index.without_manifest(current.id)
-            self._write_index(changed)
-            freed = self._remove_unreferenced(current, changed)
+            freed = self._delete(current, index)
         return Removal(current.names, current.id, freed)
 
     def remove_untagged(self, model: StoredModel) -> Removal | None:
@@ -237,9 +235,7 @@ class Store:
             current = _model(index, model.id)
             if current is None or current.tags:
                 return None
-            changed = index.without_manifest(current.id)
-            self._write_index(changed)
-            freed = self._remove_unreferenced(current, changed)
+            freed = self._delete(current, index)
         return Removal(current.names, current.id, freed)
 
     def drop_unreferenced(self, digests: Collection[Digest]) -> dict[Digest, int]:
@@ -361,13 +357,22 @@ class Store:
     def _write_index(self, index: Index) -> None:
         replace_file(self.index_path, index.to_bytes())
 
-    def _remove_unreferenced(self, model: StoredModel, index: Index) -> int:
-        """Delete the blobs of `model` that nothing in `index` names; returns the bytes freed."""
+    def _delete(self, model: StoredModel, index: Index) -> int:
+        """Take `model` out of `index`, and delete what only it has; returns the bytes freed."""
         try:
             candidates = self._blobs_of(model.manifest)
         except IntegrityError:  # its manifest is damaged: what it named is unknown, and stays
-            candidates = {model.manifest.digest}
-        return sum(self._drop(candidates, index).values())
+            candidates = {model.id}
+        left = index.without_manifest(model.id)
+        freed = 0
+        try:
+            self._write_index(left)
+        except DiskFull:
+            # What goes makes the room. Its manifest goes last: were this to end here, the model
+            # could be removed again.
+            freed = sum(self._drop(candidates - {model.id}, left).values())
+            self._write_index(left)
+        return freed + sum(self._drop(candidates, left).values())
 
     def _drop(self, candidates: set[Digest], index: Index) -> dict[Digest, int]:
         """Delete those of `candidates` that nothing in `index` names; returns the bytes of each."""

@@ -272,6 +272,27 @@ def test_a_disk_of_its_own_is_taken(tmp_path):
     assert Store(tmp_path).find("smollm2") is not None
 
 
+def test_a_model_can_be_removed_from_a_full_disk(store, monkeypatch):
+    put(store, "other")
+    model = put(store, "smollm2", weights=b"GGUF own")
+    own = store.blobs.path(Descriptor.of(b"GGUF own", "").digest)
+    sync = os.fsync
+
+    def full(handle):
+        if own.exists():
+            raise OSError(28, "No space left on device")
+        assert store.blobs.path(model.id).exists(), "or it could not be removed again"
+        sync(handle)
+
+    monkeypatch.setattr(os, "fsync", full)
+    removal = store.remove("smollm2")
+    assert removal.deleted == model.id
+    assert removal.freed > model.manifest.size + len(b"GGUF own")
+    assert names(store) == ["ai/other:latest"]
+    assert not store.blobs.path(model.id).exists()
+    assert store.missing_blobs(store.artifact(store.get("other")).manifest) == []
+
+
 def test_a_full_disk_leaves_the_index_as_it_was(store, monkeypatch):
     put(store, "smollm2")
     before = (store.root / "index.json").read_bytes()
