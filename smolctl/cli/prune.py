@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from smolctl.cli.age import age_seconds
-from smolctl.cli.df import KINDS, leftover_json, leftover_name, plural, shown_name, unindexed
+from smolctl.cli.cache_words import (
+    KINDS,
+    leftover_json,
+    leftover_name,
+    plural,
+    shown_name,
+    unindexed,
+)
 from smolctl.cli.history.deletion import YesFlag, confirmed
 from smolctl.cli.invocation import Invocation
 from smolctl.cli.options import JsonFlag

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from smolctl.cli.df import plural, shown_name, unindexed
+from smolctl.cli.cache_words import plural, shown_name, unindexed
 from smolctl.cli.invocation import Invocation
 from smolctl.cli.options import (
     CaFileFlag,
