@@ -73,6 +73,7 @@ def command(
             _row("Unpacked archives", usage.of_archives),
             _row("All", usage.total),
         ],
+        dispensable=("TOTAL",),
     )
     output.line(f"Free on its disk: {format_size(usage.free)} of {format_size(usage.capacity)}")
     if usage.oldest_partial is not None:
@@ -90,12 +91,15 @@ def command(
 
 def _print_details(store: Store, usage: Usage, output: Output) -> None:
     output.table(
-        MODEL_HEADERS, [row for each in usage.models for row in _model(store, usage, each)]
+        MODEL_HEADERS,
+        [row for each in usage.models for row in _model(store, usage, each)],
+        dispensable=("SHARED SIZE", "MODEL ID", "SIZE"),
     )
     output.line()
     leftovers = [*usage.blobs, *usage.unfinished, *usage.archives]
     if leftovers:
-        output.table(LEFTOVER_HEADERS, [_leftover(each) for each in leftovers])
+        rows = [_leftover(each) for each in leftovers]
+        output.table(LEFTOVER_HEADERS, rows, dispensable=("OF", "CHANGED"))
         output.line()
 
 

@@ -175,3 +175,13 @@ def test_an_index_that_was_lost_is_missed_and_costs_no_model(smolctl: Smolctl, n
     smolctl("model", "verify", "--repair", expect=0)
     smolctl("model", "pull", "-q", name, expect=0)
     smolctl("model", "verify", name, expect=0)
+
+
+def test_on_a_narrow_terminal_a_models_name_is_whole(smolctl: Smolctl, name: str) -> None:
+    code, drawn = smolctl.on_a_terminal("model", "df", "-v", columns=len(name) + 15)
+    assert code == 0
+    lines = drawn.decode().splitlines()
+    assert next(line.split() for line in lines if "UNIQUE SIZE" in line) == [
+        "MODEL", "NAME", "UNIQUE", "SIZE",
+    ]  # fmt: skip
+    assert any(line.startswith(name) for line in lines)
