@@ -182,10 +182,9 @@ def test_what_goes_after_the_deadline_does_not_take_the_deadline_along():
 
     going, known = Going(), WeakSet()
     known.add(going)
-    with pytest.raises(Unbounded), chat_template._deadline(0):
-        del (
-            going
-        )  # Python drops what its finalizer raises, and what the set does when it hears of it
+    with pytest.raises(Unbounded), chat_template._deadline(0):  # noqa: PT012
+        # Python drops what its finalizer raises, and what the set does when it hears of it.
+        del going
         (lambda: None)()
 
 
