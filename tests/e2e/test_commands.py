@@ -377,7 +377,7 @@ class TestOnATerminal:
     def test_no_text_of_a_model_controls_it(
         self, smolctl: Smolctl, hostile: str, verb: str, flags: tuple[str, ...]
     ) -> None:
-        code, drawn = smolctl.on_a_terminal("model", verb, hostile, *flags, columns=250)
+        code, drawn = smolctl.on_a_terminal("model", verb, hostile, *flags, columns=200)
 
         text = drawn.decode().replace("\r\n", "\n")
         assert code == 0

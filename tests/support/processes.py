@@ -11,6 +11,7 @@ import re
 import select
 import shutil
 import signal
+import struct
 import subprocess
 import sys
 import tempfile
@@ -152,15 +153,16 @@ class Smolctl:
         self,
         *arguments: str | Path,
         dialogue: Sequence[tuple[bytes, bytes | signal.Signals]] = (),
-        columns: int = 80,
+        columns: int = 0,
     ) -> tuple[int, bytes]:
         """Run with all three streams on one terminal; gives the exit code and what was drawn.
 
         Each line of the dialogue is what to wait for on the screen (a regular expression), and
-        what to type then, or the signal to send. The terminal must be left as it was.
+        what to type then, or the signal to send. The terminal must be left as it was. It does not
+        tell how wide it is, unless it has `columns`.
         """
         ours, theirs = pty.openpty()
-        termios.tcsetwinsize(ours, (24, columns))
+        fcntl.ioctl(ours, termios.TIOCSWINSZ, struct.pack("HHHH", 0, columns, 0, 0))
         modes = termios.tcgetattr(ours)
         try:
             process = self.start(
