@@ -19,7 +19,7 @@ from smolctl.runner.gateway.failure import gateway_failure, response
 from smolctl.runner.gateway.threads import in_thread
 from smolctl.runner.gateway.worker_connection import WorkerConnection, WorkerLost
 from smolctl.runner.worker_status import KEEP_ALIVE_HEADER, WORKER_DIFFERS
-from smolctl.runner.workers import find_worker
+from smolctl.runner.workers import check_answers
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Mapping
@@ -172,7 +172,7 @@ async def _watched(connection: WorkerConnection, socket: Path, work: Coroutine[A
     try:
         while not (await asyncio.wait({task}, timeout=SILENCE_SECONDS))[0]:
             if time.monotonic() - connection.heard >= SILENCE_SECONDS:
-                await in_thread(partial(find_worker, socket))
+                await in_thread(partial(check_answers, socket))
         return task.result()
     finally:
         task.cancel()

@@ -245,7 +245,7 @@ class TestAWorkerThatSaysNothing:
     @pytest.fixture(autouse=True)
     def impatient(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(forwarding, "SILENCE_SECONDS", 0.05)
-        monkeypatch.setattr(workers, "_ANSWER_SECONDS", 0.1)
+        monkeypatch.setattr(workers, "_PATIENCE_SECONDS", 0.1)
 
     def test_and_answers_no_other_question_is_an_error(self, gateway: Gateway) -> None:
         hanging = Hanging()
