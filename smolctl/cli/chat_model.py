@@ -89,7 +89,7 @@ def _with_worker(invocation: Invocation, wanted: Wanted, *, load: bool) -> Itera
 
 
 def _headers(wanted: Wanted, source: ModelSource, default: float | None) -> dict[str, str]:
-    from smolctl.runner.worker_status import MODEL_ID_HEADER, expected, worker_headers
+    from smolctl.runner.expectation import MODEL_ID_HEADER, expected, worker_headers
 
     keep_alive = default if wanted.keep_alive is None else wanted.keep_alive
     headers = worker_headers(expected(wanted.options, wanted.named), keep_alive)
@@ -125,8 +125,8 @@ def _behind(host: str, invocation: Invocation, wanted: Wanted) -> ChatModel:
     """Return the model that the gateway at `host` has."""
     from smolctl.cli.source import looks_like_a_file
     from smolctl.runner.connection import Endpoint
+    from smolctl.runner.expectation import KEEP_ALIVE_HEADER
     from smolctl.runner.remote_chat import RemoteChat
-    from smolctl.runner.worker_status import KEEP_ALIVE_HEADER
 
     if looks_like_a_file(wanted.model):
         raise UsageError(

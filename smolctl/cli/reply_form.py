@@ -35,7 +35,7 @@ class ReplyForm:
     is_json: bool = False
     schema: ReplySchema | None = None
     tools: tuple[Tool, ...] = ()
-    tool_choice: ToolChoice = ToolChoice()  # noqa: RUF009 - it is frozen
+    tool_choice: ToolChoice = ToolChoice()  # noqa: RUF009 - it is a tuple
 
     @classmethod
     def read(cls, flags: ReplyFlags) -> ReplyForm:

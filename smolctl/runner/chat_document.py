@@ -6,8 +6,7 @@ is needed here: whoever asks a worker writes what the worker reads.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from smolctl.engine.conversation import ChatRequest, Message, Tool, ToolCall, ToolChoice
 from smolctl.errors import UsageError
@@ -35,13 +34,12 @@ _ROLES = {
 _MAXIMUM_TOP_LOGPROBS = 100
 
 
-@dataclass(frozen=True)
-class ChatCall:
+class ChatCall(NamedTuple):
     """A chat request as it came: what is asked, of which `model`, and how the reply is wanted."""
 
     chat: ChatRequest
     model: str | None = None
-    delivery: Delivery = field(default_factory=Delivery)
+    delivery: Delivery = Delivery()
 
 
 def chat_document(chat: ChatRequest) -> dict[str, Any]:
