@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from smolctl import quick
 from smolctl.cli.crash import on_abort
@@ -27,13 +26,12 @@ if TYPE_CHECKING:
     from smolctl.runner.source import ModelSource
 
 
-@dataclass(frozen=True)
-class Wanted:
+class Wanted(NamedTuple):
     """What model is wanted, and how: `named` are the options that a flag asked for."""
 
     model: str
     pull: PullPolicy
-    options: EngineOptions = field(default_factory=EngineOptions)
+    options: EngineOptions = EngineOptions()
     named: frozenset[str] = frozenset()
     keep_alive: float | None = None
     local: bool = False

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from smolctl.errors import IntegrityError, InvalidReference
@@ -118,8 +117,7 @@ class Reference(NamedTuple):
         return self.canonical
 
 
-@dataclass(frozen=True)
-class ModelId:
+class ModelId(NamedTuple):
     """The ID of a model in the cache: its manifest's SHA-256, whole or its first 12 digits."""
 
     hex: str

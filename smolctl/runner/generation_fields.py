@@ -6,7 +6,7 @@ The names are OpenAI's, and llama-server's for what OpenAI does not have.
 from __future__ import annotations
 
 import math
-from dataclasses import fields, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from smolctl.engine.sampling import Sampling
@@ -49,20 +49,6 @@ class Delivery(NamedTuple):
     choices: int = 1
     stream: bool = False
     include_usage: bool = False
-
-
-def sampling_fields(sampling: Sampling) -> dict[str, Any]:
-    """Return `sampling` as parameters of a request; what has its default is left out."""
-    document = {
-        field.name: value
-        for field in fields(sampling)
-        if (value := getattr(sampling, field.name)) != field.default
-    }
-    if sampling.logit_bias:
-        document["logit_bias"] = [
-            [token, False if bias == -math.inf else bias] for token, bias in sampling.logit_bias
-        ]
-    return document
 
 
 def read_sampling(request: Fields) -> Sampling:
