@@ -10,7 +10,7 @@ __smolctl_command() {
             options='--version --debug -h --help'
             ;;
         'smolctl model')
-            commands='run batch pull package push cp save load ps unload logs sessions status ls search variants card inspect rm df prune verify tag bench resolve'
+            commands='run batch sessions ps unload logs status bench pull search variants card ls inspect resolve tag rm df prune verify package push cp save load'
             aliases='stop=unload list=ls show=inspect'
             options='-h --help'
             ;;
@@ -22,8 +22,78 @@ __smolctl_command() {
             options='-o --output --overwrite --lines --template --jobs --system --chunk --schema --schema-multi --format --grammar --temperature --top-k --top-p --min-p --repeat-penalty --seed -n --max-tokens --stop --ctx-size --threads --parallel --gpu-layers --flash-attn --cache-type-k --cache-type-v --keep-alive --local -q --quiet --pull --plain-http --ca-file --max-connections --retries --offline --debug -h --help'
             valued='-o --output --template --jobs --system --schema --schema-multi --format --grammar --temperature --top-k --top-p --min-p --repeat-penalty --seed -n --max-tokens --stop --ctx-size --threads --parallel --gpu-layers --flash-attn --cache-type-k --cache-type-v --keep-alive --pull --ca-file --max-connections --retries'
             ;;
+        'smolctl model sessions')
+            commands='ls show rm'
+            aliases='list=ls remove=rm'
+            options='-h --help'
+            ;;
+        'smolctl model sessions ls')
+            options='--json -q --quiet -a --all --debug -h --help'
+            ;;
+        'smolctl model sessions show')
+            options='--json --debug -h --help'
+            ;;
+        'smolctl model sessions rm')
+            options='--all -y --yes --debug -h --help'
+            ;;
+        'smolctl model ps')
+            options='--json -q --quiet --debug -h --help'
+            ;;
+        'smolctl model unload')
+            options='--all --debug -h --help'
+            ;;
+        'smolctl model logs')
+            options='-f --follow --debug -h --help'
+            ;;
+        'smolctl model status')
+            options='--json --debug -h --help'
+            ;;
+        'smolctl model bench')
+            options='--concurrency -p --prompt-tokens -n --max-tokens -r --repetitions --threads --gpu-layers --flash-attn --cache-type-k --cache-type-v --json --debug -h --help'
+            valued='--concurrency -p --prompt-tokens -n --max-tokens -r --repetitions --threads --gpu-layers --flash-attn --cache-type-k --cache-type-v'
+            ;;
         'smolctl model pull')
             options='-q --quiet --json --plain-http --ca-file --max-connections --retries --offline --debug -h --help'
+            valued='--ca-file --max-connections --retries'
+            ;;
+        'smolctl model search')
+            options='--registry -n --limit --json -q --quiet --plain-http --ca-file --retries --offline --debug -h --help'
+            valued='--registry -n --limit --ca-file --retries'
+            ;;
+        'smolctl model variants')
+            options='--ctx-size --limit -q --quiet --json --plain-http --ca-file --max-connections --retries --offline --debug -h --help'
+            valued='--ctx-size --limit --ca-file --max-connections --retries'
+            ;;
+        'smolctl model card')
+            options='--markdown --json --plain-http --ca-file --retries --offline --debug -h --help'
+            valued='--ca-file --retries'
+            ;;
+        'smolctl model ls')
+            options='--json -q --quiet --debug -h --help'
+            ;;
+        'smolctl model inspect')
+            options='-r --remote --template --license --json --plain-http --ca-file --retries --offline --debug -h --help'
+            valued='--ca-file --retries'
+            ;;
+        'smolctl model resolve')
+            options='--pull --json --plain-http --ca-file --max-connections --retries --offline --debug -h --help'
+            valued='--pull --ca-file --max-connections --retries'
+            ;;
+        'smolctl model tag')
+            options='--debug -h --help'
+            ;;
+        'smolctl model rm')
+            options='-f --force --json -q --quiet --debug -h --help'
+            ;;
+        'smolctl model df')
+            options='-v --verbose --json --debug -h --help'
+            ;;
+        'smolctl model prune')
+            options='-a --all --older-than --dry-run -y --yes --json --debug -h --help'
+            valued='--older-than'
+            ;;
+        'smolctl model verify')
+            options='--repair -q --quiet --json --plain-http --ca-file --max-connections --retries --offline --debug -h --help'
             valued='--ca-file --max-connections --retries'
             ;;
         'smolctl model package')
@@ -45,76 +115,6 @@ __smolctl_command() {
         'smolctl model load')
             options='--tag --name -q --quiet --json --debug -h --help'
             valued='--tag --name'
-            ;;
-        'smolctl model ps')
-            options='--json -q --quiet --debug -h --help'
-            ;;
-        'smolctl model unload')
-            options='--all --debug -h --help'
-            ;;
-        'smolctl model logs')
-            options='-f --follow --debug -h --help'
-            ;;
-        'smolctl model sessions')
-            commands='ls show rm'
-            aliases='list=ls remove=rm'
-            options='-h --help'
-            ;;
-        'smolctl model sessions ls')
-            options='--json -q --quiet -a --all --debug -h --help'
-            ;;
-        'smolctl model sessions show')
-            options='--json --debug -h --help'
-            ;;
-        'smolctl model sessions rm')
-            options='--all -y --yes --debug -h --help'
-            ;;
-        'smolctl model status')
-            options='--json --debug -h --help'
-            ;;
-        'smolctl model ls')
-            options='--json -q --quiet --debug -h --help'
-            ;;
-        'smolctl model search')
-            options='--registry -n --limit --json -q --quiet --plain-http --ca-file --retries --offline --debug -h --help'
-            valued='--registry -n --limit --ca-file --retries'
-            ;;
-        'smolctl model variants')
-            options='--ctx-size --limit -q --quiet --json --plain-http --ca-file --max-connections --retries --offline --debug -h --help'
-            valued='--ctx-size --limit --ca-file --max-connections --retries'
-            ;;
-        'smolctl model card')
-            options='--markdown --json --plain-http --ca-file --retries --offline --debug -h --help'
-            valued='--ca-file --retries'
-            ;;
-        'smolctl model inspect')
-            options='-r --remote --template --license --json --plain-http --ca-file --retries --offline --debug -h --help'
-            valued='--ca-file --retries'
-            ;;
-        'smolctl model rm')
-            options='-f --force --json -q --quiet --debug -h --help'
-            ;;
-        'smolctl model df')
-            options='-v --verbose --json --debug -h --help'
-            ;;
-        'smolctl model prune')
-            options='-a --all --older-than --dry-run -y --yes --json --debug -h --help'
-            valued='--older-than'
-            ;;
-        'smolctl model verify')
-            options='--repair -q --quiet --json --plain-http --ca-file --max-connections --retries --offline --debug -h --help'
-            valued='--ca-file --max-connections --retries'
-            ;;
-        'smolctl model tag')
-            options='--debug -h --help'
-            ;;
-        'smolctl model bench')
-            options='--concurrency -p --prompt-tokens -n --max-tokens -r --repetitions --threads --gpu-layers --flash-attn --cache-type-k --cache-type-v --json --debug -h --help'
-            valued='--concurrency -p --prompt-tokens -n --max-tokens -r --repetitions --threads --gpu-layers --flash-attn --cache-type-k --cache-type-v'
-            ;;
-        'smolctl model resolve')
-            options='--pull --json --plain-http --ca-file --max-connections --retries --offline --debug -h --help'
-            valued='--pull --ca-file --max-connections --retries'
             ;;
         'smolctl serve')
             options='--host --port --api-key --api-key-file --allow-origin --allow-host --ctx-size --parallel --threads --gpu-layers --flash-attn --cache-type-k --cache-type-v --keep-alive --plain-http --ca-file --max-connections --retries --offline --debug -h --help'
@@ -175,20 +175,20 @@ __smolctl_value() {
     case $1 in
         'smolctl model run 0' | \
         'smolctl model batch 0' | \
+        'smolctl model logs 0' | \
+        'smolctl model bench 0' | \
         'smolctl model pull '[0-9]* | \
+        'smolctl model variants 0' | \
+        'smolctl model card 0' | \
+        'smolctl model ls 0' | \
+        'smolctl model inspect 0' | \
+        'smolctl model resolve 0' | \
+        'smolctl model tag 0' | \
+        'smolctl model rm '[0-9]* | \
+        'smolctl model verify '[0-9]* | \
         *' --from' | \
         'smolctl model push '[0-9]* | \
         'smolctl model save '[0-9]* | \
-        'smolctl model logs 0' | \
-        'smolctl model ls 0' | \
-        'smolctl model variants 0' | \
-        'smolctl model card 0' | \
-        'smolctl model inspect 0' | \
-        'smolctl model rm '[0-9]* | \
-        'smolctl model verify '[0-9]* | \
-        'smolctl model tag 0' | \
-        'smolctl model bench 0' | \
-        'smolctl model resolve 0' | \
         'smolctl share '[0-9]* | \
         *' -m' | \
         *' --model')
@@ -253,14 +253,6 @@ __smolctl_value() {
             kind=words
             choices='missing always newer never'
             ;;
-        *' --quantize')
-            kind=words
-            choices='Q4_K_M Q5_K_M Q6_K Q8_0 Q4_0 IQ4_XS F16'
-            ;;
-        'smolctl model package --format')
-            kind=words
-            choices='docker cncf'
-            ;;
         'smolctl model unload '[0-9]*)
             kind=running
             ;;
@@ -268,6 +260,14 @@ __smolctl_value() {
         'smolctl login 0' | \
         'smolctl logout 0')
             kind=registries
+            ;;
+        *' --quantize')
+            kind=words
+            choices='Q4_K_M Q5_K_M Q6_K Q8_0 Q4_0 IQ4_XS F16'
+            ;;
+        'smolctl model package --format')
+            kind=words
+            choices='docker cncf'
             ;;
         'smolctl completion 0')
             kind=words

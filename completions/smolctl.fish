@@ -65,9 +65,43 @@ function __smolctl_takes_value
         'smolctl model batch --ca-file' \
         'smolctl model batch --max-connections' \
         'smolctl model batch --retries' \
+        'smolctl model bench --concurrency' \
+        'smolctl model bench -p' \
+        'smolctl model bench --prompt-tokens' \
+        'smolctl model bench -n' \
+        'smolctl model bench --max-tokens' \
+        'smolctl model bench -r' \
+        'smolctl model bench --repetitions' \
+        'smolctl model bench --threads' \
+        'smolctl model bench --gpu-layers' \
+        'smolctl model bench --flash-attn' \
+        'smolctl model bench --cache-type-k' \
+        'smolctl model bench --cache-type-v' \
         'smolctl model pull --ca-file' \
         'smolctl model pull --max-connections' \
         'smolctl model pull --retries' \
+        'smolctl model search --registry' \
+        'smolctl model search -n' \
+        'smolctl model search --limit' \
+        'smolctl model search --ca-file' \
+        'smolctl model search --retries' \
+        'smolctl model variants --ctx-size' \
+        'smolctl model variants --limit' \
+        'smolctl model variants --ca-file' \
+        'smolctl model variants --max-connections' \
+        'smolctl model variants --retries' \
+        'smolctl model card --ca-file' \
+        'smolctl model card --retries' \
+        'smolctl model inspect --ca-file' \
+        'smolctl model inspect --retries' \
+        'smolctl model resolve --pull' \
+        'smolctl model resolve --ca-file' \
+        'smolctl model resolve --max-connections' \
+        'smolctl model resolve --retries' \
+        'smolctl model prune --older-than' \
+        'smolctl model verify --ca-file' \
+        'smolctl model verify --max-connections' \
+        'smolctl model verify --retries' \
         'smolctl model package --gguf' \
         'smolctl model package --from' \
         'smolctl model package -l' \
@@ -94,40 +128,6 @@ function __smolctl_takes_value
         'smolctl model save --output' \
         'smolctl model load --tag' \
         'smolctl model load --name' \
-        'smolctl model search --registry' \
-        'smolctl model search -n' \
-        'smolctl model search --limit' \
-        'smolctl model search --ca-file' \
-        'smolctl model search --retries' \
-        'smolctl model variants --ctx-size' \
-        'smolctl model variants --limit' \
-        'smolctl model variants --ca-file' \
-        'smolctl model variants --max-connections' \
-        'smolctl model variants --retries' \
-        'smolctl model card --ca-file' \
-        'smolctl model card --retries' \
-        'smolctl model inspect --ca-file' \
-        'smolctl model inspect --retries' \
-        'smolctl model prune --older-than' \
-        'smolctl model verify --ca-file' \
-        'smolctl model verify --max-connections' \
-        'smolctl model verify --retries' \
-        'smolctl model bench --concurrency' \
-        'smolctl model bench -p' \
-        'smolctl model bench --prompt-tokens' \
-        'smolctl model bench -n' \
-        'smolctl model bench --max-tokens' \
-        'smolctl model bench -r' \
-        'smolctl model bench --repetitions' \
-        'smolctl model bench --threads' \
-        'smolctl model bench --gpu-layers' \
-        'smolctl model bench --flash-attn' \
-        'smolctl model bench --cache-type-k' \
-        'smolctl model bench --cache-type-v' \
-        'smolctl model resolve --pull' \
-        'smolctl model resolve --ca-file' \
-        'smolctl model resolve --max-connections' \
-        'smolctl model resolve --retries' \
         'smolctl serve --host' \
         'smolctl serve --port' \
         'smolctl serve --api-key' \
@@ -193,8 +193,42 @@ function __smolctl_below
             echo 'smolctl model run'
         case 'smolctl model batch'
             echo 'smolctl model batch'
+        case 'smolctl model sessions'
+            echo 'smolctl model sessions'
+        case 'smolctl model ps'
+            echo 'smolctl model ps'
+        case 'smolctl model unload' 'smolctl model stop'
+            echo 'smolctl model unload'
+        case 'smolctl model logs'
+            echo 'smolctl model logs'
+        case 'smolctl model status'
+            echo 'smolctl model status'
+        case 'smolctl model bench'
+            echo 'smolctl model bench'
         case 'smolctl model pull'
             echo 'smolctl model pull'
+        case 'smolctl model search'
+            echo 'smolctl model search'
+        case 'smolctl model variants'
+            echo 'smolctl model variants'
+        case 'smolctl model card'
+            echo 'smolctl model card'
+        case 'smolctl model ls' 'smolctl model list'
+            echo 'smolctl model ls'
+        case 'smolctl model inspect' 'smolctl model show'
+            echo 'smolctl model inspect'
+        case 'smolctl model resolve'
+            echo 'smolctl model resolve'
+        case 'smolctl model tag'
+            echo 'smolctl model tag'
+        case 'smolctl model rm'
+            echo 'smolctl model rm'
+        case 'smolctl model df'
+            echo 'smolctl model df'
+        case 'smolctl model prune'
+            echo 'smolctl model prune'
+        case 'smolctl model verify'
+            echo 'smolctl model verify'
         case 'smolctl model package'
             echo 'smolctl model package'
         case 'smolctl model push'
@@ -205,40 +239,6 @@ function __smolctl_below
             echo 'smolctl model save'
         case 'smolctl model load'
             echo 'smolctl model load'
-        case 'smolctl model ps'
-            echo 'smolctl model ps'
-        case 'smolctl model unload' 'smolctl model stop'
-            echo 'smolctl model unload'
-        case 'smolctl model logs'
-            echo 'smolctl model logs'
-        case 'smolctl model sessions'
-            echo 'smolctl model sessions'
-        case 'smolctl model status'
-            echo 'smolctl model status'
-        case 'smolctl model ls' 'smolctl model list'
-            echo 'smolctl model ls'
-        case 'smolctl model search'
-            echo 'smolctl model search'
-        case 'smolctl model variants'
-            echo 'smolctl model variants'
-        case 'smolctl model card'
-            echo 'smolctl model card'
-        case 'smolctl model inspect' 'smolctl model show'
-            echo 'smolctl model inspect'
-        case 'smolctl model rm'
-            echo 'smolctl model rm'
-        case 'smolctl model df'
-            echo 'smolctl model df'
-        case 'smolctl model prune'
-            echo 'smolctl model prune'
-        case 'smolctl model verify'
-            echo 'smolctl model verify'
-        case 'smolctl model tag'
-            echo 'smolctl model tag'
-        case 'smolctl model bench'
-            echo 'smolctl model bench'
-        case 'smolctl model resolve'
-            echo 'smolctl model resolve'
         case 'smolctl model sessions ls' 'smolctl model sessions list'
             echo 'smolctl model sessions ls'
         case 'smolctl model sessions show'
@@ -356,12 +356,12 @@ complete -c smolctl -f
 
 complete -c smolctl -n '__smolctl_at \'smolctl\' 0' -a model -d 'Work with models: run, pull, list, remove.'
 complete -c smolctl -n '__smolctl_at \'smolctl\' 0' -a serve -d 'Serve all models over HTTP: OpenAI\'s API, on port 12434.'
-complete -c smolctl -n '__smolctl_at \'smolctl\' 0' -a share -d 'Share the models that are here with other machines, to pull from.'
+complete -c smolctl -n '__smolctl_at \'smolctl\' 0' -a share -d 'Serve the models that are here as a registry for other machines.'
 complete -c smolctl -n '__smolctl_at \'smolctl\' 0' -a login -d 'Log in to a registry, Docker Hub by default.'
 complete -c smolctl -n '__smolctl_at \'smolctl\' 0' -a logout -d 'Forget the credentials for a registry.'
 complete -c smolctl -n '__smolctl_at \'smolctl\' 0' -a logs -d 'Prompts and replies, kept when it is on; off at first.'
 complete -c smolctl -n '__smolctl_at \'smolctl\' 0' -a completion -d 'Print the script that completes commands in a shell.'
-complete -c smolctl -n '__smolctl_at \'smolctl\' 0' -a demo -d 'Pull, list and run a small demo model from a registry on loopback.'
+complete -c smolctl -n '__smolctl_at \'smolctl\' 0' -a demo -d 'Pull and run a small demo model, from a registry on loopback.'
 complete -c smolctl -n '__smolctl_at \'smolctl\' 0' -a version -d 'Print the versions of smolctl and of what it runs on.'
 complete -c smolctl -n '__smolctl_at \'smolctl\'' -l version -d 'Print the version and leave.'
 complete -c smolctl -n '__smolctl_at \'smolctl\'' -l debug -d 'Show tracebacks, and the log of llama.cpp.'
@@ -369,32 +369,32 @@ complete -c smolctl -n '__smolctl_at \'smolctl\'' -s h -l help -d 'Show this mes
 
 complete -c smolctl -n '__smolctl_at \'smolctl model\' 0' -a run -d 'Run a model: answer a prompt, or chat on a terminal.'
 complete -c smolctl -n '__smolctl_at \'smolctl model\' 0' -a batch -d 'Answer many prompts with one model, several at once.'
+complete -c smolctl -n '__smolctl_at \'smolctl model\' 0' -a sessions -d 'Conversations that `run` goes on with.'
+complete -c smolctl -n '__smolctl_at \'smolctl model\' 0' -a ps -d 'List the models that are loaded, and until when.'
+complete -c smolctl -n '__smolctl_at \'smolctl model\' 0' -a unload -d 'Have models leave the memory (also: stop).'
+complete -c smolctl -n '__smolctl_at \'smolctl model\' 0' -a logs -d 'Show the log of a model\'s process.'
+complete -c smolctl -n '__smolctl_at \'smolctl model\' 0' -a status -d 'Show what runs, and where things are.'
+complete -c smolctl -n '__smolctl_at \'smolctl model\' 0' -a bench -d 'Measure how fast a model is on this machine.'
 complete -c smolctl -n '__smolctl_at \'smolctl model\' 0' -a pull -d 'Bring a model from its registry to this machine.'
+complete -c smolctl -n '__smolctl_at \'smolctl model\' 0' -a search -d 'Search for models on Docker Hub, or in a registry.'
+complete -c smolctl -n '__smolctl_at \'smolctl model\' 0' -a variants -d 'List the variants of a model that its registry has.'
+complete -c smolctl -n '__smolctl_at \'smolctl model\' 0' -a card -d 'Show a model\'s card: what it is, what it is for, its variants.'
+complete -c smolctl -n '__smolctl_at \'smolctl model\' 0' -a ls -d 'List the models that are here (also: list).'
+complete -c smolctl -n '__smolctl_at \'smolctl model\' 0' -a inspect -d 'Show everything about a model (also: show).'
+complete -c smolctl -n '__smolctl_at \'smolctl model\' 0' -a resolve -d 'Print the path of a model\'s GGUF file, for other tools.'
+complete -c smolctl -n '__smolctl_at \'smolctl model\' 0' -a tag -d 'Give a model another name.'
+complete -c smolctl -n '__smolctl_at \'smolctl model\' 0' -a rm -d 'Remove a name; the model goes with its last name.'
+complete -c smolctl -n '__smolctl_at \'smolctl model\' 0' -a df -d 'Show what the models take of the disk.'
+complete -c smolctl -n '__smolctl_at \'smolctl model\' 0' -a prune -d 'Delete from the cache what no model needs.'
+complete -c smolctl -n '__smolctl_at \'smolctl model\' 0' -a verify -d 'Hash what is here again, and mend what is damaged.'
 complete -c smolctl -n '__smolctl_at \'smolctl model\' 0' -a package -d 'Make a model of a GGUF file, or of a model that is here.'
 complete -c smolctl -n '__smolctl_at \'smolctl model\' 0' -a push -d 'Send a model to its registry.'
 complete -c smolctl -n '__smolctl_at \'smolctl model\' 0' -a cp -d 'Copy a model from one registry to another.'
 complete -c smolctl -n '__smolctl_at \'smolctl model\' 0' -a save -d 'Write models to a tar, for machines without a network.'
 complete -c smolctl -n '__smolctl_at \'smolctl model\' 0' -a load -d 'Take models in from a tar, or from an OCI image layout.'
-complete -c smolctl -n '__smolctl_at \'smolctl model\' 0' -a ps -d 'List the models that are loaded, and until when.'
-complete -c smolctl -n '__smolctl_at \'smolctl model\' 0' -a unload -d 'Have models leave the memory (also: stop).'
-complete -c smolctl -n '__smolctl_at \'smolctl model\' 0' -a logs -d 'Show the log of a model\'s process.'
-complete -c smolctl -n '__smolctl_at \'smolctl model\' 0' -a sessions -d 'Conversations that `run` goes on with.'
-complete -c smolctl -n '__smolctl_at \'smolctl model\' 0' -a status -d 'Show what runs, and where things are.'
-complete -c smolctl -n '__smolctl_at \'smolctl model\' 0' -a ls -d 'List the models that are here (also: list).'
-complete -c smolctl -n '__smolctl_at \'smolctl model\' 0' -a search -d 'Search for models on Docker Hub, or in a registry.'
-complete -c smolctl -n '__smolctl_at \'smolctl model\' 0' -a variants -d 'List the variants of a model that its registry has.'
-complete -c smolctl -n '__smolctl_at \'smolctl model\' 0' -a card -d 'Show a model\'s card: what it is, what it is for, its variants.'
-complete -c smolctl -n '__smolctl_at \'smolctl model\' 0' -a inspect -d 'Show everything about a model (also: show).'
-complete -c smolctl -n '__smolctl_at \'smolctl model\' 0' -a rm -d 'Remove a name; the model goes with its last name.'
-complete -c smolctl -n '__smolctl_at \'smolctl model\' 0' -a df -d 'Show what the models take of the disk.'
-complete -c smolctl -n '__smolctl_at \'smolctl model\' 0' -a prune -d 'Delete from the cache what no model needs.'
-complete -c smolctl -n '__smolctl_at \'smolctl model\' 0' -a verify -d 'Hash what is here again, and mend what is damaged.'
-complete -c smolctl -n '__smolctl_at \'smolctl model\' 0' -a tag -d 'Give a model another name.'
-complete -c smolctl -n '__smolctl_at \'smolctl model\' 0' -a bench -d 'Measure how fast a model is on this machine.'
-complete -c smolctl -n '__smolctl_at \'smolctl model\' 0' -a resolve -d 'Print the path of a model\'s GGUF file, for other tools.'
-complete -c smolctl -n '__smolctl_at \'smolctl model\' 0; and __smolctl_none_of run batch pull package push cp save load ps unload logs sessions status ls search variants card inspect rm df prune verify tag bench resolve' -a stop -d 'Have models leave the memory (also: stop).'
-complete -c smolctl -n '__smolctl_at \'smolctl model\' 0; and __smolctl_none_of run batch pull package push cp save load ps unload logs sessions status ls search variants card inspect rm df prune verify tag bench resolve' -a list -d 'List the models that are here (also: list).'
-complete -c smolctl -n '__smolctl_at \'smolctl model\' 0; and __smolctl_none_of run batch pull package push cp save load ps unload logs sessions status ls search variants card inspect rm df prune verify tag bench resolve' -a show -d 'Show everything about a model (also: show).'
+complete -c smolctl -n '__smolctl_at \'smolctl model\' 0; and __smolctl_none_of run batch sessions ps unload logs status bench pull search variants card ls inspect resolve tag rm df prune verify package push cp save load' -a stop -d 'Have models leave the memory (also: stop).'
+complete -c smolctl -n '__smolctl_at \'smolctl model\' 0; and __smolctl_none_of run batch sessions ps unload logs status bench pull search variants card ls inspect resolve tag rm df prune verify package push cp save load' -a list -d 'List the models that are here (also: list).'
+complete -c smolctl -n '__smolctl_at \'smolctl model\' 0; and __smolctl_none_of run batch sessions ps unload logs status bench pull search variants card ls inspect resolve tag rm df prune verify package push cp save load' -a show -d 'Show everything about a model (also: show).'
 complete -c smolctl -n '__smolctl_at \'smolctl model\'' -s h -l help -d 'Show this message and exit.'
 
 complete -c smolctl -n '__smolctl_at \'smolctl model run\' 0' -a '(__smolctl_names models)'
@@ -484,6 +484,66 @@ complete -c smolctl -n '__smolctl_at \'smolctl model batch\'' -l offline -d 'Kee
 complete -c smolctl -n '__smolctl_at \'smolctl model batch\'' -l debug -d 'Show tracebacks, and the log of llama.cpp.'
 complete -c smolctl -n '__smolctl_at \'smolctl model batch\'' -s h -l help -d 'Show this message and exit.'
 
+complete -c smolctl -n '__smolctl_at \'smolctl model sessions\' 0' -a ls -d 'List the conversations (also: list).'
+complete -c smolctl -n '__smolctl_at \'smolctl model sessions\' 0' -a show -d 'Show what was said in one.'
+complete -c smolctl -n '__smolctl_at \'smolctl model sessions\' 0' -a rm -d 'Delete conversations (also: remove).'
+complete -c smolctl -n '__smolctl_at \'smolctl model sessions\' 0; and __smolctl_none_of ls show rm' -a list -d 'List the conversations (also: list).'
+complete -c smolctl -n '__smolctl_at \'smolctl model sessions\' 0; and __smolctl_none_of ls show rm' -a remove -d 'Delete conversations (also: remove).'
+complete -c smolctl -n '__smolctl_at \'smolctl model sessions\'' -s h -l help -d 'Show this message and exit.'
+
+complete -c smolctl -n '__smolctl_at \'smolctl model sessions ls\'' -l json -d 'Print JSON.'
+complete -c smolctl -n '__smolctl_at \'smolctl model sessions ls\'' -s q -l quiet -d 'Print only names and numbers.'
+complete -c smolctl -n '__smolctl_at \'smolctl model sessions ls\'' -s a -l all -d 'Also what the log keeps of one prompt alone.'
+complete -c smolctl -n '__smolctl_at \'smolctl model sessions ls\'' -l debug -d 'Show tracebacks, and the log of llama.cpp.'
+complete -c smolctl -n '__smolctl_at \'smolctl model sessions ls\'' -s h -l help -d 'Show this message and exit.'
+
+complete -c smolctl -n '__smolctl_at \'smolctl model sessions show\' 0' -a '(__smolctl_names sessions)'
+complete -c smolctl -n '__smolctl_at \'smolctl model sessions show\'' -l json -d 'Print JSON.'
+complete -c smolctl -n '__smolctl_at \'smolctl model sessions show\'' -l debug -d 'Show tracebacks, and the log of llama.cpp.'
+complete -c smolctl -n '__smolctl_at \'smolctl model sessions show\'' -s h -l help -d 'Show this message and exit.'
+
+complete -c smolctl -n '__smolctl_after \'smolctl model sessions rm\' 0' -a '(__smolctl_names sessions)'
+complete -c smolctl -n '__smolctl_at \'smolctl model sessions rm\'' -l all -d 'Delete all conversations.'
+complete -c smolctl -n '__smolctl_at \'smolctl model sessions rm\'' -s y -l yes -d 'Delete without a question, also in a script.'
+complete -c smolctl -n '__smolctl_at \'smolctl model sessions rm\'' -l debug -d 'Show tracebacks, and the log of llama.cpp.'
+complete -c smolctl -n '__smolctl_at \'smolctl model sessions rm\'' -s h -l help -d 'Show this message and exit.'
+
+complete -c smolctl -n '__smolctl_at \'smolctl model ps\'' -l json -d 'Print JSON.'
+complete -c smolctl -n '__smolctl_at \'smolctl model ps\'' -s q -l quiet -d 'Print only IDs.'
+complete -c smolctl -n '__smolctl_at \'smolctl model ps\'' -l debug -d 'Show tracebacks, and the log of llama.cpp.'
+complete -c smolctl -n '__smolctl_at \'smolctl model ps\'' -s h -l help -d 'Show this message and exit.'
+
+complete -c smolctl -n '__smolctl_after \'smolctl model unload\' 0' -a '(__smolctl_names running)'
+complete -c smolctl -n '__smolctl_after \'smolctl model unload\' 0; and __smolctl_is_path' -F
+complete -c smolctl -n '__smolctl_at \'smolctl model unload\'' -l all -d 'All models that are loaded.'
+complete -c smolctl -n '__smolctl_at \'smolctl model unload\'' -l debug -d 'Show tracebacks, and the log of llama.cpp.'
+complete -c smolctl -n '__smolctl_at \'smolctl model unload\'' -s h -l help -d 'Show this message and exit.'
+
+complete -c smolctl -n '__smolctl_at \'smolctl model logs\' 0' -a '(__smolctl_names models)'
+complete -c smolctl -n '__smolctl_at \'smolctl model logs\' 0; and __smolctl_is_path' -F
+complete -c smolctl -n '__smolctl_at \'smolctl model logs\'' -s f -l follow -d 'Go on with what is written from now on.'
+complete -c smolctl -n '__smolctl_at \'smolctl model logs\'' -l debug -d 'Show tracebacks, and the log of llama.cpp.'
+complete -c smolctl -n '__smolctl_at \'smolctl model logs\'' -s h -l help -d 'Show this message and exit.'
+
+complete -c smolctl -n '__smolctl_at \'smolctl model status\'' -l json -d 'Print JSON.'
+complete -c smolctl -n '__smolctl_at \'smolctl model status\'' -l debug -d 'Show tracebacks, and the log of llama.cpp.'
+complete -c smolctl -n '__smolctl_at \'smolctl model status\'' -s h -l help -d 'Show this message and exit.'
+
+complete -c smolctl -n '__smolctl_at \'smolctl model bench\' 0' -a '(__smolctl_names models)'
+complete -c smolctl -n '__smolctl_at \'smolctl model bench\' 0; and __smolctl_is_path' -F
+complete -c smolctl -n '__smolctl_at \'smolctl model bench\'' -l concurrency -x -d 'How many answers at once, one run after another.'
+complete -c smolctl -n '__smolctl_at \'smolctl model bench\'' -s p -l prompt-tokens -x -d 'Tokens of each prompt.'
+complete -c smolctl -n '__smolctl_at \'smolctl model bench\'' -s n -l max-tokens -x -d 'Tokens of each answer.'
+complete -c smolctl -n '__smolctl_at \'smolctl model bench\'' -s r -l repetitions -x -d 'How often each is measured.'
+complete -c smolctl -n '__smolctl_at \'smolctl model bench\'' -l threads -x -d 'CPU threads; else one per core.'
+complete -c smolctl -n '__smolctl_at \'smolctl model bench\'' -l gpu-layers -x -a 'auto' -d 'Layers on the GPU; auto: what fits.'
+complete -c smolctl -n '__smolctl_at \'smolctl model bench\'' -l flash-attn -x -a 'auto on off' -d 'Flash attention; on by default.'
+complete -c smolctl -n '__smolctl_at \'smolctl model bench\'' -l cache-type-k -x -a 'f32 f16 bf16 q8_0 q5_1 q5_0 q4_1 q4_0' -d 'Keys in the KV cache: f32, f16, bf16, q8_0, q5_1, q5_0, q4_1, q4_0.'
+complete -c smolctl -n '__smolctl_at \'smolctl model bench\'' -l cache-type-v -x -a 'f32 f16 bf16 q8_0 q5_1 q5_0 q4_1 q4_0' -d 'Values in the KV cache; types as above.'
+complete -c smolctl -n '__smolctl_at \'smolctl model bench\'' -l json -d 'Print JSON.'
+complete -c smolctl -n '__smolctl_at \'smolctl model bench\'' -l debug -d 'Show tracebacks, and the log of llama.cpp.'
+complete -c smolctl -n '__smolctl_at \'smolctl model bench\'' -s h -l help -d 'Show this message and exit.'
+
 complete -c smolctl -n '__smolctl_after \'smolctl model pull\' 0' -a '(__smolctl_names models)'
 complete -c smolctl -n '__smolctl_after \'smolctl model pull\' 0; and __smolctl_is_path' -F
 complete -c smolctl -n '__smolctl_at \'smolctl model pull\'' -s q -l quiet -d 'Print only the digest, no progress.'
@@ -495,6 +555,113 @@ complete -c smolctl -n '__smolctl_at \'smolctl model pull\'' -l retries -x -d 'H
 complete -c smolctl -n '__smolctl_at \'smolctl model pull\'' -l offline -d 'Keep off the network (also: SMOLCTL_OFFLINE=1).'
 complete -c smolctl -n '__smolctl_at \'smolctl model pull\'' -l debug -d 'Show tracebacks, and the log of llama.cpp.'
 complete -c smolctl -n '__smolctl_at \'smolctl model pull\'' -s h -l help -d 'Show this message and exit.'
+
+complete -c smolctl -n '__smolctl_at \'smolctl model search\'' -l registry -x -a '(__smolctl_names registries)' -d 'Search this registry, by names, and not Docker Hub.'
+complete -c smolctl -n '__smolctl_at \'smolctl model search\'' -s n -l limit -x -d 'How many to show.'
+complete -c smolctl -n '__smolctl_at \'smolctl model search\'' -l json -d 'Print JSON.'
+complete -c smolctl -n '__smolctl_at \'smolctl model search\'' -s q -l quiet -d 'Print only names.'
+complete -c smolctl -n '__smolctl_at \'smolctl model search\'' -l plain-http -d 'Speak HTTP to the registry; loopback ones need no flag.'
+complete -c smolctl -n '__smolctl_at \'smolctl model search\'' -l ca-file -r -F -d 'Trust the certificates in this PEM file too, for the registry.'
+complete -c smolctl -n '__smolctl_at \'smolctl model search\'' -l retries -x -d 'How often to try again in a row when the network fails; 7 unless config.toml says otherwise.'
+complete -c smolctl -n '__smolctl_at \'smolctl model search\'' -l offline -d 'Keep off the network (also: SMOLCTL_OFFLINE=1).'
+complete -c smolctl -n '__smolctl_at \'smolctl model search\'' -l debug -d 'Show tracebacks, and the log of llama.cpp.'
+complete -c smolctl -n '__smolctl_at \'smolctl model search\'' -s h -l help -d 'Show this message and exit.'
+
+complete -c smolctl -n '__smolctl_at \'smolctl model variants\' 0' -a '(__smolctl_names models)'
+complete -c smolctl -n '__smolctl_at \'smolctl model variants\' 0; and __smolctl_is_path' -F
+complete -c smolctl -n '__smolctl_at \'smolctl model variants\'' -l ctx-size -x -d 'Tokens of context to estimate the memory for.'
+complete -c smolctl -n '__smolctl_at \'smolctl model variants\'' -l limit -x -d 'Tags to look at.'
+complete -c smolctl -n '__smolctl_at \'smolctl model variants\'' -s q -l quiet -d 'Print only digests.'
+complete -c smolctl -n '__smolctl_at \'smolctl model variants\'' -l json -d 'Print JSON.'
+complete -c smolctl -n '__smolctl_at \'smolctl model variants\'' -l plain-http -d 'Speak HTTP to the registry; loopback ones need no flag.'
+complete -c smolctl -n '__smolctl_at \'smolctl model variants\'' -l ca-file -r -F -d 'Trust the certificates in this PEM file too, for the registry.'
+complete -c smolctl -n '__smolctl_at \'smolctl model variants\'' -l max-connections -x -d 'Connections to fetch over at once; 8 unless config.toml says otherwise.'
+complete -c smolctl -n '__smolctl_at \'smolctl model variants\'' -l retries -x -d 'How often to try again in a row when the network fails; 7 unless config.toml says otherwise.'
+complete -c smolctl -n '__smolctl_at \'smolctl model variants\'' -l offline -d 'Keep off the network (also: SMOLCTL_OFFLINE=1).'
+complete -c smolctl -n '__smolctl_at \'smolctl model variants\'' -l debug -d 'Show tracebacks, and the log of llama.cpp.'
+complete -c smolctl -n '__smolctl_at \'smolctl model variants\'' -s h -l help -d 'Show this message and exit.'
+
+complete -c smolctl -n '__smolctl_at \'smolctl model card\' 0' -a '(__smolctl_names models)'
+complete -c smolctl -n '__smolctl_at \'smolctl model card\' 0; and __smolctl_is_path' -F
+complete -c smolctl -n '__smolctl_at \'smolctl model card\'' -l markdown -d 'Print Markdown, on a terminal as well.'
+complete -c smolctl -n '__smolctl_at \'smolctl model card\'' -l json -d 'Print JSON.'
+complete -c smolctl -n '__smolctl_at \'smolctl model card\'' -l plain-http -d 'Speak HTTP to the registry; loopback ones need no flag.'
+complete -c smolctl -n '__smolctl_at \'smolctl model card\'' -l ca-file -r -F -d 'Trust the certificates in this PEM file too, for the registry.'
+complete -c smolctl -n '__smolctl_at \'smolctl model card\'' -l retries -x -d 'How often to try again in a row when the network fails; 7 unless config.toml says otherwise.'
+complete -c smolctl -n '__smolctl_at \'smolctl model card\'' -l offline -d 'Keep off the network (also: SMOLCTL_OFFLINE=1).'
+complete -c smolctl -n '__smolctl_at \'smolctl model card\'' -l debug -d 'Show tracebacks, and the log of llama.cpp.'
+complete -c smolctl -n '__smolctl_at \'smolctl model card\'' -s h -l help -d 'Show this message and exit.'
+
+complete -c smolctl -n '__smolctl_at \'smolctl model ls\' 0' -a '(__smolctl_names models)'
+complete -c smolctl -n '__smolctl_at \'smolctl model ls\' 0; and __smolctl_is_path' -F
+complete -c smolctl -n '__smolctl_at \'smolctl model ls\'' -l json -d 'Print JSON.'
+complete -c smolctl -n '__smolctl_at \'smolctl model ls\'' -s q -l quiet -d 'Print only IDs.'
+complete -c smolctl -n '__smolctl_at \'smolctl model ls\'' -l debug -d 'Show tracebacks, and the log of llama.cpp.'
+complete -c smolctl -n '__smolctl_at \'smolctl model ls\'' -s h -l help -d 'Show this message and exit.'
+
+complete -c smolctl -n '__smolctl_at \'smolctl model inspect\' 0' -a '(__smolctl_names models)'
+complete -c smolctl -n '__smolctl_at \'smolctl model inspect\' 0; and __smolctl_is_path' -F
+complete -c smolctl -n '__smolctl_at \'smolctl model inspect\'' -s r -l remote -d 'As its registry has it now, without pulling its weights.'
+complete -c smolctl -n '__smolctl_at \'smolctl model inspect\'' -l template -d 'Print the chat template alone.'
+complete -c smolctl -n '__smolctl_at \'smolctl model inspect\'' -l license -d 'Print the texts of its licenses alone.'
+complete -c smolctl -n '__smolctl_at \'smolctl model inspect\'' -l json -d 'Print JSON.'
+complete -c smolctl -n '__smolctl_at \'smolctl model inspect\'' -l plain-http -d 'Speak HTTP to the registry; loopback ones need no flag.'
+complete -c smolctl -n '__smolctl_at \'smolctl model inspect\'' -l ca-file -r -F -d 'Trust the certificates in this PEM file too, for the registry.'
+complete -c smolctl -n '__smolctl_at \'smolctl model inspect\'' -l retries -x -d 'How often to try again in a row when the network fails; 7 unless config.toml says otherwise.'
+complete -c smolctl -n '__smolctl_at \'smolctl model inspect\'' -l offline -d 'Keep off the network (also: SMOLCTL_OFFLINE=1).'
+complete -c smolctl -n '__smolctl_at \'smolctl model inspect\'' -l debug -d 'Show tracebacks, and the log of llama.cpp.'
+complete -c smolctl -n '__smolctl_at \'smolctl model inspect\'' -s h -l help -d 'Show this message and exit.'
+
+complete -c smolctl -n '__smolctl_at \'smolctl model resolve\' 0' -a '(__smolctl_names models)'
+complete -c smolctl -n '__smolctl_at \'smolctl model resolve\' 0; and __smolctl_is_path' -F
+complete -c smolctl -n '__smolctl_at \'smolctl model resolve\'' -l pull -x -a 'missing always newer never' -d 'When to ask the registry: if the model is missing, always, if there is a newer one (the registry may be out of reach), never.'
+complete -c smolctl -n '__smolctl_at \'smolctl model resolve\'' -l json -d 'Print JSON.'
+complete -c smolctl -n '__smolctl_at \'smolctl model resolve\'' -l plain-http -d 'Speak HTTP to the registry; loopback ones need no flag.'
+complete -c smolctl -n '__smolctl_at \'smolctl model resolve\'' -l ca-file -r -F -d 'Trust the certificates in this PEM file too, for the registry.'
+complete -c smolctl -n '__smolctl_at \'smolctl model resolve\'' -l max-connections -x -d 'Connections to fetch over at once; 8 unless config.toml says otherwise.'
+complete -c smolctl -n '__smolctl_at \'smolctl model resolve\'' -l retries -x -d 'How often to try again in a row when the network fails; 7 unless config.toml says otherwise.'
+complete -c smolctl -n '__smolctl_at \'smolctl model resolve\'' -l offline -d 'Keep off the network (also: SMOLCTL_OFFLINE=1).'
+complete -c smolctl -n '__smolctl_at \'smolctl model resolve\'' -l debug -d 'Show tracebacks, and the log of llama.cpp.'
+complete -c smolctl -n '__smolctl_at \'smolctl model resolve\'' -s h -l help -d 'Show this message and exit.'
+
+complete -c smolctl -n '__smolctl_at \'smolctl model tag\' 0' -a '(__smolctl_names models)'
+complete -c smolctl -n '__smolctl_at \'smolctl model tag\' 0; and __smolctl_is_path' -F
+complete -c smolctl -n '__smolctl_at \'smolctl model tag\'' -l debug -d 'Show tracebacks, and the log of llama.cpp.'
+complete -c smolctl -n '__smolctl_at \'smolctl model tag\'' -s h -l help -d 'Show this message and exit.'
+
+complete -c smolctl -n '__smolctl_after \'smolctl model rm\' 0' -a '(__smolctl_names models)'
+complete -c smolctl -n '__smolctl_after \'smolctl model rm\' 0; and __smolctl_is_path' -F
+complete -c smolctl -n '__smolctl_at \'smolctl model rm\'' -s f -l force -d 'By ID: also when it has several names.'
+complete -c smolctl -n '__smolctl_at \'smolctl model rm\'' -l json -d 'Print JSON.'
+complete -c smolctl -n '__smolctl_at \'smolctl model rm\'' -s q -l quiet -d 'Print only IDs.'
+complete -c smolctl -n '__smolctl_at \'smolctl model rm\'' -l debug -d 'Show tracebacks, and the log of llama.cpp.'
+complete -c smolctl -n '__smolctl_at \'smolctl model rm\'' -s h -l help -d 'Show this message and exit.'
+
+complete -c smolctl -n '__smolctl_at \'smolctl model df\'' -s v -l verbose -d 'List models and leftovers one by one.'
+complete -c smolctl -n '__smolctl_at \'smolctl model df\'' -l json -d 'Print JSON.'
+complete -c smolctl -n '__smolctl_at \'smolctl model df\'' -l debug -d 'Show tracebacks, and the log of llama.cpp.'
+complete -c smolctl -n '__smolctl_at \'smolctl model df\'' -s h -l help -d 'Show this message and exit.'
+
+complete -c smolctl -n '__smolctl_at \'smolctl model prune\'' -s a -l all -d 'Also models that no tag names, and partial downloads of any age.'
+complete -c smolctl -n '__smolctl_at \'smolctl model prune\'' -l older-than -x -d 'Only what has not changed for so long: 7d, 12h, 2w, 0. Without it, 7d for partial downloads.'
+complete -c smolctl -n '__smolctl_at \'smolctl model prune\'' -l dry-run -d 'Say what would be deleted, and delete nothing.'
+complete -c smolctl -n '__smolctl_at \'smolctl model prune\'' -s y -l yes -d 'Delete without a question, also in a script.'
+complete -c smolctl -n '__smolctl_at \'smolctl model prune\'' -l json -d 'Print JSON.'
+complete -c smolctl -n '__smolctl_at \'smolctl model prune\'' -l debug -d 'Show tracebacks, and the log of llama.cpp.'
+complete -c smolctl -n '__smolctl_at \'smolctl model prune\'' -s h -l help -d 'Show this message and exit.'
+
+complete -c smolctl -n '__smolctl_after \'smolctl model verify\' 0' -a '(__smolctl_names models)'
+complete -c smolctl -n '__smolctl_after \'smolctl model verify\' 0; and __smolctl_is_path' -F
+complete -c smolctl -n '__smolctl_at \'smolctl model verify\'' -l repair -d 'Fetch what is damaged from its registry.'
+complete -c smolctl -n '__smolctl_at \'smolctl model verify\'' -s q -l quiet -d 'Show no progress.'
+complete -c smolctl -n '__smolctl_at \'smolctl model verify\'' -l json -d 'Print JSON.'
+complete -c smolctl -n '__smolctl_at \'smolctl model verify\'' -l plain-http -d 'Speak HTTP to the registry; loopback ones need no flag.'
+complete -c smolctl -n '__smolctl_at \'smolctl model verify\'' -l ca-file -r -F -d 'Trust the certificates in this PEM file too, for the registry.'
+complete -c smolctl -n '__smolctl_at \'smolctl model verify\'' -l max-connections -x -d 'Connections to fetch over at once; 8 unless config.toml says otherwise.'
+complete -c smolctl -n '__smolctl_at \'smolctl model verify\'' -l retries -x -d 'How often to try again in a row when the network fails; 7 unless config.toml says otherwise.'
+complete -c smolctl -n '__smolctl_at \'smolctl model verify\'' -l offline -d 'Keep off the network (also: SMOLCTL_OFFLINE=1).'
+complete -c smolctl -n '__smolctl_at \'smolctl model verify\'' -l debug -d 'Show tracebacks, and the log of llama.cpp.'
+complete -c smolctl -n '__smolctl_at \'smolctl model verify\'' -s h -l help -d 'Show this message and exit.'
 
 complete -c smolctl -n '__smolctl_at \'smolctl model package\'' -l gguf -r -F -d 'The model\'s file; of several shards the first.'
 complete -c smolctl -n '__smolctl_at \'smolctl model package\'' -l from -x -a '(__smolctl_names models)' -d 'Begin with a model that is here, and change what the other flags say.'
@@ -555,173 +722,6 @@ complete -c smolctl -n '__smolctl_at \'smolctl model load\'' -s q -l quiet -d 'P
 complete -c smolctl -n '__smolctl_at \'smolctl model load\'' -l json -d 'Print JSON.'
 complete -c smolctl -n '__smolctl_at \'smolctl model load\'' -l debug -d 'Show tracebacks, and the log of llama.cpp.'
 complete -c smolctl -n '__smolctl_at \'smolctl model load\'' -s h -l help -d 'Show this message and exit.'
-
-complete -c smolctl -n '__smolctl_at \'smolctl model ps\'' -l json -d 'Print JSON.'
-complete -c smolctl -n '__smolctl_at \'smolctl model ps\'' -s q -l quiet -d 'Print only IDs.'
-complete -c smolctl -n '__smolctl_at \'smolctl model ps\'' -l debug -d 'Show tracebacks, and the log of llama.cpp.'
-complete -c smolctl -n '__smolctl_at \'smolctl model ps\'' -s h -l help -d 'Show this message and exit.'
-
-complete -c smolctl -n '__smolctl_after \'smolctl model unload\' 0' -a '(__smolctl_names running)'
-complete -c smolctl -n '__smolctl_after \'smolctl model unload\' 0; and __smolctl_is_path' -F
-complete -c smolctl -n '__smolctl_at \'smolctl model unload\'' -l all -d 'All models that are loaded.'
-complete -c smolctl -n '__smolctl_at \'smolctl model unload\'' -l debug -d 'Show tracebacks, and the log of llama.cpp.'
-complete -c smolctl -n '__smolctl_at \'smolctl model unload\'' -s h -l help -d 'Show this message and exit.'
-
-complete -c smolctl -n '__smolctl_at \'smolctl model logs\' 0' -a '(__smolctl_names models)'
-complete -c smolctl -n '__smolctl_at \'smolctl model logs\' 0; and __smolctl_is_path' -F
-complete -c smolctl -n '__smolctl_at \'smolctl model logs\'' -s f -l follow -d 'Go on with what is written from now on.'
-complete -c smolctl -n '__smolctl_at \'smolctl model logs\'' -l debug -d 'Show tracebacks, and the log of llama.cpp.'
-complete -c smolctl -n '__smolctl_at \'smolctl model logs\'' -s h -l help -d 'Show this message and exit.'
-
-complete -c smolctl -n '__smolctl_at \'smolctl model sessions\' 0' -a ls -d 'List the conversations (also: list).'
-complete -c smolctl -n '__smolctl_at \'smolctl model sessions\' 0' -a show -d 'Show what was said in one.'
-complete -c smolctl -n '__smolctl_at \'smolctl model sessions\' 0' -a rm -d 'Delete conversations (also: remove).'
-complete -c smolctl -n '__smolctl_at \'smolctl model sessions\' 0; and __smolctl_none_of ls show rm' -a list -d 'List the conversations (also: list).'
-complete -c smolctl -n '__smolctl_at \'smolctl model sessions\' 0; and __smolctl_none_of ls show rm' -a remove -d 'Delete conversations (also: remove).'
-complete -c smolctl -n '__smolctl_at \'smolctl model sessions\'' -s h -l help -d 'Show this message and exit.'
-
-complete -c smolctl -n '__smolctl_at \'smolctl model sessions ls\'' -l json -d 'Print JSON.'
-complete -c smolctl -n '__smolctl_at \'smolctl model sessions ls\'' -s q -l quiet -d 'Print only names and numbers.'
-complete -c smolctl -n '__smolctl_at \'smolctl model sessions ls\'' -s a -l all -d 'Also what the log keeps of one prompt alone.'
-complete -c smolctl -n '__smolctl_at \'smolctl model sessions ls\'' -l debug -d 'Show tracebacks, and the log of llama.cpp.'
-complete -c smolctl -n '__smolctl_at \'smolctl model sessions ls\'' -s h -l help -d 'Show this message and exit.'
-
-complete -c smolctl -n '__smolctl_at \'smolctl model sessions show\' 0' -a '(__smolctl_names sessions)'
-complete -c smolctl -n '__smolctl_at \'smolctl model sessions show\'' -l json -d 'Print JSON.'
-complete -c smolctl -n '__smolctl_at \'smolctl model sessions show\'' -l debug -d 'Show tracebacks, and the log of llama.cpp.'
-complete -c smolctl -n '__smolctl_at \'smolctl model sessions show\'' -s h -l help -d 'Show this message and exit.'
-
-complete -c smolctl -n '__smolctl_after \'smolctl model sessions rm\' 0' -a '(__smolctl_names sessions)'
-complete -c smolctl -n '__smolctl_at \'smolctl model sessions rm\'' -l all -d 'Delete all conversations.'
-complete -c smolctl -n '__smolctl_at \'smolctl model sessions rm\'' -s y -l yes -d 'Delete without a question, also in a script.'
-complete -c smolctl -n '__smolctl_at \'smolctl model sessions rm\'' -l debug -d 'Show tracebacks, and the log of llama.cpp.'
-complete -c smolctl -n '__smolctl_at \'smolctl model sessions rm\'' -s h -l help -d 'Show this message and exit.'
-
-complete -c smolctl -n '__smolctl_at \'smolctl model status\'' -l json -d 'Print JSON.'
-complete -c smolctl -n '__smolctl_at \'smolctl model status\'' -l debug -d 'Show tracebacks, and the log of llama.cpp.'
-complete -c smolctl -n '__smolctl_at \'smolctl model status\'' -s h -l help -d 'Show this message and exit.'
-
-complete -c smolctl -n '__smolctl_at \'smolctl model ls\' 0' -a '(__smolctl_names models)'
-complete -c smolctl -n '__smolctl_at \'smolctl model ls\' 0; and __smolctl_is_path' -F
-complete -c smolctl -n '__smolctl_at \'smolctl model ls\'' -l json -d 'Print JSON.'
-complete -c smolctl -n '__smolctl_at \'smolctl model ls\'' -s q -l quiet -d 'Print only IDs.'
-complete -c smolctl -n '__smolctl_at \'smolctl model ls\'' -l debug -d 'Show tracebacks, and the log of llama.cpp.'
-complete -c smolctl -n '__smolctl_at \'smolctl model ls\'' -s h -l help -d 'Show this message and exit.'
-
-complete -c smolctl -n '__smolctl_at \'smolctl model search\'' -l registry -x -a '(__smolctl_names registries)' -d 'Search this registry, by names, and not Docker Hub.'
-complete -c smolctl -n '__smolctl_at \'smolctl model search\'' -s n -l limit -x -d 'How many to show.'
-complete -c smolctl -n '__smolctl_at \'smolctl model search\'' -l json -d 'Print JSON.'
-complete -c smolctl -n '__smolctl_at \'smolctl model search\'' -s q -l quiet -d 'Print only names.'
-complete -c smolctl -n '__smolctl_at \'smolctl model search\'' -l plain-http -d 'Speak HTTP to the registry; loopback ones need no flag.'
-complete -c smolctl -n '__smolctl_at \'smolctl model search\'' -l ca-file -r -F -d 'Trust the certificates in this PEM file too, for the registry.'
-complete -c smolctl -n '__smolctl_at \'smolctl model search\'' -l retries -x -d 'How often to try again in a row when the network fails; 7 unless config.toml says otherwise.'
-complete -c smolctl -n '__smolctl_at \'smolctl model search\'' -l offline -d 'Keep off the network (also: SMOLCTL_OFFLINE=1).'
-complete -c smolctl -n '__smolctl_at \'smolctl model search\'' -l debug -d 'Show tracebacks, and the log of llama.cpp.'
-complete -c smolctl -n '__smolctl_at \'smolctl model search\'' -s h -l help -d 'Show this message and exit.'
-
-complete -c smolctl -n '__smolctl_at \'smolctl model variants\' 0' -a '(__smolctl_names models)'
-complete -c smolctl -n '__smolctl_at \'smolctl model variants\' 0; and __smolctl_is_path' -F
-complete -c smolctl -n '__smolctl_at \'smolctl model variants\'' -l ctx-size -x -d 'Tokens of context to estimate the memory for.'
-complete -c smolctl -n '__smolctl_at \'smolctl model variants\'' -l limit -x -d 'Tags to look at.'
-complete -c smolctl -n '__smolctl_at \'smolctl model variants\'' -s q -l quiet -d 'Print only digests.'
-complete -c smolctl -n '__smolctl_at \'smolctl model variants\'' -l json -d 'Print JSON.'
-complete -c smolctl -n '__smolctl_at \'smolctl model variants\'' -l plain-http -d 'Speak HTTP to the registry; loopback ones need no flag.'
-complete -c smolctl -n '__smolctl_at \'smolctl model variants\'' -l ca-file -r -F -d 'Trust the certificates in this PEM file too, for the registry.'
-complete -c smolctl -n '__smolctl_at \'smolctl model variants\'' -l max-connections -x -d 'Connections to fetch over at once; 8 unless config.toml says otherwise.'
-complete -c smolctl -n '__smolctl_at \'smolctl model variants\'' -l retries -x -d 'How often to try again in a row when the network fails; 7 unless config.toml says otherwise.'
-complete -c smolctl -n '__smolctl_at \'smolctl model variants\'' -l offline -d 'Keep off the network (also: SMOLCTL_OFFLINE=1).'
-complete -c smolctl -n '__smolctl_at \'smolctl model variants\'' -l debug -d 'Show tracebacks, and the log of llama.cpp.'
-complete -c smolctl -n '__smolctl_at \'smolctl model variants\'' -s h -l help -d 'Show this message and exit.'
-
-complete -c smolctl -n '__smolctl_at \'smolctl model card\' 0' -a '(__smolctl_names models)'
-complete -c smolctl -n '__smolctl_at \'smolctl model card\' 0; and __smolctl_is_path' -F
-complete -c smolctl -n '__smolctl_at \'smolctl model card\'' -l markdown -d 'Print Markdown, on a terminal as well.'
-complete -c smolctl -n '__smolctl_at \'smolctl model card\'' -l json -d 'Print JSON.'
-complete -c smolctl -n '__smolctl_at \'smolctl model card\'' -l plain-http -d 'Speak HTTP to the registry; loopback ones need no flag.'
-complete -c smolctl -n '__smolctl_at \'smolctl model card\'' -l ca-file -r -F -d 'Trust the certificates in this PEM file too, for the registry.'
-complete -c smolctl -n '__smolctl_at \'smolctl model card\'' -l retries -x -d 'How often to try again in a row when the network fails; 7 unless config.toml says otherwise.'
-complete -c smolctl -n '__smolctl_at \'smolctl model card\'' -l offline -d 'Keep off the network (also: SMOLCTL_OFFLINE=1).'
-complete -c smolctl -n '__smolctl_at \'smolctl model card\'' -l debug -d 'Show tracebacks, and the log of llama.cpp.'
-complete -c smolctl -n '__smolctl_at \'smolctl model card\'' -s h -l help -d 'Show this message and exit.'
-
-complete -c smolctl -n '__smolctl_at \'smolctl model inspect\' 0' -a '(__smolctl_names models)'
-complete -c smolctl -n '__smolctl_at \'smolctl model inspect\' 0; and __smolctl_is_path' -F
-complete -c smolctl -n '__smolctl_at \'smolctl model inspect\'' -s r -l remote -d 'As its registry has it now, without pulling its weights.'
-complete -c smolctl -n '__smolctl_at \'smolctl model inspect\'' -l template -d 'Print the chat template alone.'
-complete -c smolctl -n '__smolctl_at \'smolctl model inspect\'' -l license -d 'Print the texts of its licenses alone.'
-complete -c smolctl -n '__smolctl_at \'smolctl model inspect\'' -l json -d 'Print JSON.'
-complete -c smolctl -n '__smolctl_at \'smolctl model inspect\'' -l plain-http -d 'Speak HTTP to the registry; loopback ones need no flag.'
-complete -c smolctl -n '__smolctl_at \'smolctl model inspect\'' -l ca-file -r -F -d 'Trust the certificates in this PEM file too, for the registry.'
-complete -c smolctl -n '__smolctl_at \'smolctl model inspect\'' -l retries -x -d 'How often to try again in a row when the network fails; 7 unless config.toml says otherwise.'
-complete -c smolctl -n '__smolctl_at \'smolctl model inspect\'' -l offline -d 'Keep off the network (also: SMOLCTL_OFFLINE=1).'
-complete -c smolctl -n '__smolctl_at \'smolctl model inspect\'' -l debug -d 'Show tracebacks, and the log of llama.cpp.'
-complete -c smolctl -n '__smolctl_at \'smolctl model inspect\'' -s h -l help -d 'Show this message and exit.'
-
-complete -c smolctl -n '__smolctl_after \'smolctl model rm\' 0' -a '(__smolctl_names models)'
-complete -c smolctl -n '__smolctl_after \'smolctl model rm\' 0; and __smolctl_is_path' -F
-complete -c smolctl -n '__smolctl_at \'smolctl model rm\'' -s f -l force -d 'By ID: also when it has several names.'
-complete -c smolctl -n '__smolctl_at \'smolctl model rm\'' -l json -d 'Print JSON.'
-complete -c smolctl -n '__smolctl_at \'smolctl model rm\'' -s q -l quiet -d 'Print only IDs.'
-complete -c smolctl -n '__smolctl_at \'smolctl model rm\'' -l debug -d 'Show tracebacks, and the log of llama.cpp.'
-complete -c smolctl -n '__smolctl_at \'smolctl model rm\'' -s h -l help -d 'Show this message and exit.'
-
-complete -c smolctl -n '__smolctl_at \'smolctl model df\'' -s v -l verbose -d 'List models and leftovers one by one.'
-complete -c smolctl -n '__smolctl_at \'smolctl model df\'' -l json -d 'Print JSON.'
-complete -c smolctl -n '__smolctl_at \'smolctl model df\'' -l debug -d 'Show tracebacks, and the log of llama.cpp.'
-complete -c smolctl -n '__smolctl_at \'smolctl model df\'' -s h -l help -d 'Show this message and exit.'
-
-complete -c smolctl -n '__smolctl_at \'smolctl model prune\'' -s a -l all -d 'Also models that no tag names, and partial downloads of any age.'
-complete -c smolctl -n '__smolctl_at \'smolctl model prune\'' -l older-than -x -d 'Only what has not changed for so long: 7d, 12h, 2w, 0. Without it, 7d for partial downloads.'
-complete -c smolctl -n '__smolctl_at \'smolctl model prune\'' -l dry-run -d 'Say what would be deleted, and delete nothing.'
-complete -c smolctl -n '__smolctl_at \'smolctl model prune\'' -s y -l yes -d 'Delete without a question, also in a script.'
-complete -c smolctl -n '__smolctl_at \'smolctl model prune\'' -l json -d 'Print JSON.'
-complete -c smolctl -n '__smolctl_at \'smolctl model prune\'' -l debug -d 'Show tracebacks, and the log of llama.cpp.'
-complete -c smolctl -n '__smolctl_at \'smolctl model prune\'' -s h -l help -d 'Show this message and exit.'
-
-complete -c smolctl -n '__smolctl_after \'smolctl model verify\' 0' -a '(__smolctl_names models)'
-complete -c smolctl -n '__smolctl_after \'smolctl model verify\' 0; and __smolctl_is_path' -F
-complete -c smolctl -n '__smolctl_at \'smolctl model verify\'' -l repair -d 'Fetch what is damaged from its registry.'
-complete -c smolctl -n '__smolctl_at \'smolctl model verify\'' -s q -l quiet -d 'Show no progress.'
-complete -c smolctl -n '__smolctl_at \'smolctl model verify\'' -l json -d 'Print JSON.'
-complete -c smolctl -n '__smolctl_at \'smolctl model verify\'' -l plain-http -d 'Speak HTTP to the registry; loopback ones need no flag.'
-complete -c smolctl -n '__smolctl_at \'smolctl model verify\'' -l ca-file -r -F -d 'Trust the certificates in this PEM file too, for the registry.'
-complete -c smolctl -n '__smolctl_at \'smolctl model verify\'' -l max-connections -x -d 'Connections to fetch over at once; 8 unless config.toml says otherwise.'
-complete -c smolctl -n '__smolctl_at \'smolctl model verify\'' -l retries -x -d 'How often to try again in a row when the network fails; 7 unless config.toml says otherwise.'
-complete -c smolctl -n '__smolctl_at \'smolctl model verify\'' -l offline -d 'Keep off the network (also: SMOLCTL_OFFLINE=1).'
-complete -c smolctl -n '__smolctl_at \'smolctl model verify\'' -l debug -d 'Show tracebacks, and the log of llama.cpp.'
-complete -c smolctl -n '__smolctl_at \'smolctl model verify\'' -s h -l help -d 'Show this message and exit.'
-
-complete -c smolctl -n '__smolctl_at \'smolctl model tag\' 0' -a '(__smolctl_names models)'
-complete -c smolctl -n '__smolctl_at \'smolctl model tag\' 0; and __smolctl_is_path' -F
-complete -c smolctl -n '__smolctl_at \'smolctl model tag\'' -l debug -d 'Show tracebacks, and the log of llama.cpp.'
-complete -c smolctl -n '__smolctl_at \'smolctl model tag\'' -s h -l help -d 'Show this message and exit.'
-
-complete -c smolctl -n '__smolctl_at \'smolctl model bench\' 0' -a '(__smolctl_names models)'
-complete -c smolctl -n '__smolctl_at \'smolctl model bench\' 0; and __smolctl_is_path' -F
-complete -c smolctl -n '__smolctl_at \'smolctl model bench\'' -l concurrency -x -d 'How many answers at once, one run after another.'
-complete -c smolctl -n '__smolctl_at \'smolctl model bench\'' -s p -l prompt-tokens -x -d 'Tokens of each prompt.'
-complete -c smolctl -n '__smolctl_at \'smolctl model bench\'' -s n -l max-tokens -x -d 'Tokens of each answer.'
-complete -c smolctl -n '__smolctl_at \'smolctl model bench\'' -s r -l repetitions -x -d 'How often each is measured.'
-complete -c smolctl -n '__smolctl_at \'smolctl model bench\'' -l threads -x -d 'CPU threads; else one per core.'
-complete -c smolctl -n '__smolctl_at \'smolctl model bench\'' -l gpu-layers -x -a 'auto' -d 'Layers on the GPU; auto: what fits.'
-complete -c smolctl -n '__smolctl_at \'smolctl model bench\'' -l flash-attn -x -a 'auto on off' -d 'Flash attention; on by default.'
-complete -c smolctl -n '__smolctl_at \'smolctl model bench\'' -l cache-type-k -x -a 'f32 f16 bf16 q8_0 q5_1 q5_0 q4_1 q4_0' -d 'Keys in the KV cache: f32, f16, bf16, q8_0, q5_1, q5_0, q4_1, q4_0.'
-complete -c smolctl -n '__smolctl_at \'smolctl model bench\'' -l cache-type-v -x -a 'f32 f16 bf16 q8_0 q5_1 q5_0 q4_1 q4_0' -d 'Values in the KV cache; types as above.'
-complete -c smolctl -n '__smolctl_at \'smolctl model bench\'' -l json -d 'Print JSON.'
-complete -c smolctl -n '__smolctl_at \'smolctl model bench\'' -l debug -d 'Show tracebacks, and the log of llama.cpp.'
-complete -c smolctl -n '__smolctl_at \'smolctl model bench\'' -s h -l help -d 'Show this message and exit.'
-
-complete -c smolctl -n '__smolctl_at \'smolctl model resolve\' 0' -a '(__smolctl_names models)'
-complete -c smolctl -n '__smolctl_at \'smolctl model resolve\' 0; and __smolctl_is_path' -F
-complete -c smolctl -n '__smolctl_at \'smolctl model resolve\'' -l pull -x -a 'missing always newer never' -d 'When to ask the registry: if the model is missing, always, if there is a newer one (the registry may be out of reach), never.'
-complete -c smolctl -n '__smolctl_at \'smolctl model resolve\'' -l json -d 'Print JSON.'
-complete -c smolctl -n '__smolctl_at \'smolctl model resolve\'' -l plain-http -d 'Speak HTTP to the registry; loopback ones need no flag.'
-complete -c smolctl -n '__smolctl_at \'smolctl model resolve\'' -l ca-file -r -F -d 'Trust the certificates in this PEM file too, for the registry.'
-complete -c smolctl -n '__smolctl_at \'smolctl model resolve\'' -l max-connections -x -d 'Connections to fetch over at once; 8 unless config.toml says otherwise.'
-complete -c smolctl -n '__smolctl_at \'smolctl model resolve\'' -l retries -x -d 'How often to try again in a row when the network fails; 7 unless config.toml says otherwise.'
-complete -c smolctl -n '__smolctl_at \'smolctl model resolve\'' -l offline -d 'Keep off the network (also: SMOLCTL_OFFLINE=1).'
-complete -c smolctl -n '__smolctl_at \'smolctl model resolve\'' -l debug -d 'Show tracebacks, and the log of llama.cpp.'
-complete -c smolctl -n '__smolctl_at \'smolctl model resolve\'' -s h -l help -d 'Show this message and exit.'
 
 complete -c smolctl -n '__smolctl_at \'smolctl serve\'' -l host -x -d 'The address to listen on; beyond loopback, an API key is needed.'
 complete -c smolctl -n '__smolctl_at \'smolctl serve\'' -l port -x -d 'The port; 0 takes a free one.'

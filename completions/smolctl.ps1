@@ -10,12 +10,12 @@ Register-ArgumentCompleter -Native -CommandName 'smolctl' -ScriptBlock {
             Commands = [ordered]@{
                 'model' = 'Work with models: run, pull, list, remove.'
                 'serve' = 'Serve all models over HTTP: OpenAI''s API, on port 12434.'
-                'share' = 'Share the models that are here with other machines, to pull from.'
+                'share' = 'Serve the models that are here as a registry for other machines.'
                 'login' = 'Log in to a registry, Docker Hub by default.'
                 'logout' = 'Forget the credentials for a registry.'
                 'logs' = 'Prompts and replies, kept when it is on; off at first.'
                 'completion' = 'Print the script that completes commands in a shell.'
-                'demo' = 'Pull, list and run a small demo model from a registry on loopback.'
+                'demo' = 'Pull and run a small demo model, from a registry on loopback.'
                 'version' = 'Print the versions of smolctl and of what it runs on.'
             }
             Aliases = [ordered]@{}
@@ -33,29 +33,29 @@ Register-ArgumentCompleter -Native -CommandName 'smolctl' -ScriptBlock {
             Commands = [ordered]@{
                 'run' = 'Run a model: answer a prompt, or chat on a terminal.'
                 'batch' = 'Answer many prompts with one model, several at once.'
+                'sessions' = 'Conversations that `run` goes on with.'
+                'ps' = 'List the models that are loaded, and until when.'
+                'unload' = 'Have models leave the memory (also: stop).'
+                'logs' = 'Show the log of a model''s process.'
+                'status' = 'Show what runs, and where things are.'
+                'bench' = 'Measure how fast a model is on this machine.'
                 'pull' = 'Bring a model from its registry to this machine.'
+                'search' = 'Search for models on Docker Hub, or in a registry.'
+                'variants' = 'List the variants of a model that its registry has.'
+                'card' = 'Show a model''s card: what it is, what it is for, its variants.'
+                'ls' = 'List the models that are here (also: list).'
+                'inspect' = 'Show everything about a model (also: show).'
+                'resolve' = 'Print the path of a model''s GGUF file, for other tools.'
+                'tag' = 'Give a model another name.'
+                'rm' = 'Remove a name; the model goes with its last name.'
+                'df' = 'Show what the models take of the disk.'
+                'prune' = 'Delete from the cache what no model needs.'
+                'verify' = 'Hash what is here again, and mend what is damaged.'
                 'package' = 'Make a model of a GGUF file, or of a model that is here.'
                 'push' = 'Send a model to its registry.'
                 'cp' = 'Copy a model from one registry to another.'
                 'save' = 'Write models to a tar, for machines without a network.'
                 'load' = 'Take models in from a tar, or from an OCI image layout.'
-                'ps' = 'List the models that are loaded, and until when.'
-                'unload' = 'Have models leave the memory (also: stop).'
-                'logs' = 'Show the log of a model''s process.'
-                'sessions' = 'Conversations that `run` goes on with.'
-                'status' = 'Show what runs, and where things are.'
-                'ls' = 'List the models that are here (also: list).'
-                'search' = 'Search for models on Docker Hub, or in a registry.'
-                'variants' = 'List the variants of a model that its registry has.'
-                'card' = 'Show a model''s card: what it is, what it is for, its variants.'
-                'inspect' = 'Show everything about a model (also: show).'
-                'rm' = 'Remove a name; the model goes with its last name.'
-                'df' = 'Show what the models take of the disk.'
-                'prune' = 'Delete from the cache what no model needs.'
-                'verify' = 'Hash what is here again, and mend what is damaged.'
-                'tag' = 'Give a model another name.'
-                'bench' = 'Measure how fast a model is on this machine.'
-                'resolve' = 'Print the path of a model''s GGUF file, for other tools.'
             }
             Aliases = [ordered]@{
                 'stop' = 'unload'
@@ -242,6 +242,162 @@ Register-ArgumentCompleter -Native -CommandName 'smolctl' -ScriptBlock {
                 '--retries' = $null
             }
         }
+        'smolctl model sessions' = @{
+            Commands = [ordered]@{
+                'ls' = 'List the conversations (also: list).'
+                'show' = 'Show what was said in one.'
+                'rm' = 'Delete conversations (also: remove).'
+            }
+            Aliases = [ordered]@{
+                'list' = 'ls'
+                'remove' = 'rm'
+            }
+            Arguments = @()
+            Repeats = $false
+            Options = [ordered]@{
+                '-h' = 'Show this message and exit.'
+                '--help' = 'Show this message and exit.'
+            }
+            Valued = [ordered]@{}
+        }
+        'smolctl model sessions ls' = @{
+            Commands = [ordered]@{}
+            Aliases = [ordered]@{}
+            Arguments = @()
+            Repeats = $false
+            Options = [ordered]@{
+                '--json' = 'Print JSON.'
+                '-q' = 'Print only names and numbers.'
+                '--quiet' = 'Print only names and numbers.'
+                '-a' = 'Also what the log keeps of one prompt alone.'
+                '--all' = 'Also what the log keeps of one prompt alone.'
+                '--debug' = 'Show tracebacks, and the log of llama.cpp.'
+                '-h' = 'Show this message and exit.'
+                '--help' = 'Show this message and exit.'
+            }
+            Valued = [ordered]@{}
+        }
+        'smolctl model sessions show' = @{
+            Commands = [ordered]@{}
+            Aliases = [ordered]@{}
+            Arguments = @(, 'sessions')
+            Repeats = $false
+            Options = [ordered]@{
+                '--json' = 'Print JSON.'
+                '--debug' = 'Show tracebacks, and the log of llama.cpp.'
+                '-h' = 'Show this message and exit.'
+                '--help' = 'Show this message and exit.'
+            }
+            Valued = [ordered]@{}
+        }
+        'smolctl model sessions rm' = @{
+            Commands = [ordered]@{}
+            Aliases = [ordered]@{}
+            Arguments = @(, 'sessions')
+            Repeats = $true
+            Options = [ordered]@{
+                '--all' = 'Delete all conversations.'
+                '-y' = 'Delete without a question, also in a script.'
+                '--yes' = 'Delete without a question, also in a script.'
+                '--debug' = 'Show tracebacks, and the log of llama.cpp.'
+                '-h' = 'Show this message and exit.'
+                '--help' = 'Show this message and exit.'
+            }
+            Valued = [ordered]@{}
+        }
+        'smolctl model ps' = @{
+            Commands = [ordered]@{}
+            Aliases = [ordered]@{}
+            Arguments = @()
+            Repeats = $false
+            Options = [ordered]@{
+                '--json' = 'Print JSON.'
+                '-q' = 'Print only IDs.'
+                '--quiet' = 'Print only IDs.'
+                '--debug' = 'Show tracebacks, and the log of llama.cpp.'
+                '-h' = 'Show this message and exit.'
+                '--help' = 'Show this message and exit.'
+            }
+            Valued = [ordered]@{}
+        }
+        'smolctl model unload' = @{
+            Commands = [ordered]@{}
+            Aliases = [ordered]@{}
+            Arguments = @(, 'running')
+            Repeats = $true
+            Options = [ordered]@{
+                '--all' = 'All models that are loaded.'
+                '--debug' = 'Show tracebacks, and the log of llama.cpp.'
+                '-h' = 'Show this message and exit.'
+                '--help' = 'Show this message and exit.'
+            }
+            Valued = [ordered]@{}
+        }
+        'smolctl model logs' = @{
+            Commands = [ordered]@{}
+            Aliases = [ordered]@{}
+            Arguments = @(, 'models')
+            Repeats = $false
+            Options = [ordered]@{
+                '-f' = 'Go on with what is written from now on.'
+                '--follow' = 'Go on with what is written from now on.'
+                '--debug' = 'Show tracebacks, and the log of llama.cpp.'
+                '-h' = 'Show this message and exit.'
+                '--help' = 'Show this message and exit.'
+            }
+            Valued = [ordered]@{}
+        }
+        'smolctl model status' = @{
+            Commands = [ordered]@{}
+            Aliases = [ordered]@{}
+            Arguments = @()
+            Repeats = $false
+            Options = [ordered]@{
+                '--json' = 'Print JSON.'
+                '--debug' = 'Show tracebacks, and the log of llama.cpp.'
+                '-h' = 'Show this message and exit.'
+                '--help' = 'Show this message and exit.'
+            }
+            Valued = [ordered]@{}
+        }
+        'smolctl model bench' = @{
+            Commands = [ordered]@{}
+            Aliases = [ordered]@{}
+            Arguments = @(, 'models')
+            Repeats = $false
+            Options = [ordered]@{
+                '--concurrency' = 'How many answers at once, one run after another.'
+                '-p' = 'Tokens of each prompt.'
+                '--prompt-tokens' = 'Tokens of each prompt.'
+                '-n' = 'Tokens of each answer.'
+                '--max-tokens' = 'Tokens of each answer.'
+                '-r' = 'How often each is measured.'
+                '--repetitions' = 'How often each is measured.'
+                '--threads' = 'CPU threads; else one per core.'
+                '--gpu-layers' = 'Layers on the GPU; auto: what fits.'
+                '--flash-attn' = 'Flash attention; on by default.'
+                '--cache-type-k' = 'Keys in the KV cache: f32, f16, bf16, q8_0, q5_1, q5_0, q4_1, q4_0.'
+                '--cache-type-v' = 'Values in the KV cache; types as above.'
+                '--json' = 'Print JSON.'
+                '--debug' = 'Show tracebacks, and the log of llama.cpp.'
+                '-h' = 'Show this message and exit.'
+                '--help' = 'Show this message and exit.'
+            }
+            Valued = [ordered]@{
+                '--concurrency' = $null
+                '-p' = $null
+                '--prompt-tokens' = $null
+                '-n' = $null
+                '--max-tokens' = $null
+                '-r' = $null
+                '--repetitions' = $null
+                '--threads' = $null
+                '--gpu-layers' = @('auto')
+                '--flash-attn' = @('auto', 'on', 'off')
+                '--cache-type-k' = @('f32', 'f16', 'bf16', 'q8_0', 'q5_1', 'q5_0', 'q4_1', 'q4_0')
+                '--cache-type-v' = @('f32', 'f16', 'bf16', 'q8_0', 'q5_1', 'q5_0', 'q4_1', 'q4_0')
+            }
+        }
         'smolctl model pull' = @{
             Commands = [ordered]@{}
             Aliases = [ordered]@{}
@@ -250,6 +406,236 @@ Register-ArgumentCompleter -Native -CommandName 'smolctl' -ScriptBlock {
             Options = [ordered]@{
                 '-q' = 'Print only the digest, no progress.'
                 '--quiet' = 'Print only the digest, no progress.'
+                '--json' = 'Print JSON.'
+                '--plain-http' = 'Speak HTTP to the registry; loopback ones need no flag.'
+                '--ca-file' = 'Trust the certificates in this PEM file too, for the registry.'
+                '--max-connections' = 'Connections to fetch over at once; 8 unless config.toml says otherwise.'
+                '--retries' = 'How often to try again in a row when the network fails; 7 unless config.toml says otherwise.'
+                '--offline' = 'Keep off the network (also: SMOLCTL_OFFLINE=1).'
+                '--debug' = 'Show tracebacks, and the log of llama.cpp.'
+                '-h' = 'Show this message and exit.'
+                '--help' = 'Show this message and exit.'
+            }
+            Valued = [ordered]@{
+                '--ca-file' = $null
+                '--max-connections' = $null
+                '--retries' = $null
+            }
+        }
+        'smolctl model search' = @{
+            Commands = [ordered]@{}
+            Aliases = [ordered]@{}
+            Arguments = @(, $null)
+            Repeats = $true
+            Options = [ordered]@{
+                '--registry' = 'Search this registry, by names, and not Docker Hub.'
+                '-n' = 'How many to show.'
+                '--limit' = 'How many to show.'
+                '--json' = 'Print JSON.'
+                '-q' = 'Print only names.'
+                '--quiet' = 'Print only names.'
+                '--plain-http' = 'Speak HTTP to the registry; loopback ones need no flag.'
+                '--ca-file' = 'Trust the certificates in this PEM file too, for the registry.'
+                '--retries' = 'How often to try again in a row when the network fails; 7 unless config.toml says otherwise.'
+                '--offline' = 'Keep off the network (also: SMOLCTL_OFFLINE=1).'
+                '--debug' = 'Show tracebacks, and the log of llama.cpp.'
+                '-h' = 'Show this message and exit.'
+                '--help' = 'Show this message and exit.'
+            }
+            Valued = [ordered]@{
+                '--registry' = 'registries'
+                '-n' = $null
+                '--limit' = $null
+                '--ca-file' = $null
+                '--retries' = $null
+            }
+        }
+        'smolctl model variants' = @{
+            Commands = [ordered]@{}
+            Aliases = [ordered]@{}
+            Arguments = @(, 'models')
+            Repeats = $false
+            Options = [ordered]@{
+                '--ctx-size' = 'Tokens of context to estimate the memory for.'
+                '--limit' = 'Tags to look at.'
+                '-q' = 'Print only digests.'
+                '--quiet' = 'Print only digests.'
+                '--json' = 'Print JSON.'
+                '--plain-http' = 'Speak HTTP to the registry; loopback ones need no flag.'
+                '--ca-file' = 'Trust the certificates in this PEM file too, for the registry.'
+                '--max-connections' = 'Connections to fetch over at once; 8 unless config.toml says otherwise.'
+                '--retries' = 'How often to try again in a row when the network fails; 7 unless config.toml says otherwise.'
+                '--offline' = 'Keep off the network (also: SMOLCTL_OFFLINE=1).'
+                '--debug' = 'Show tracebacks, and the log of llama.cpp.'
+                '-h' = 'Show this message and exit.'
+                '--help' = 'Show this message and exit.'
+            }
+            Valued = [ordered]@{
+                '--ctx-size' = $null
+                '--limit' = $null
+                '--ca-file' = $null
+                '--max-connections' = $null
+                '--retries' = $null
+            }
+        }
+        'smolctl model card' = @{
+            Commands = [ordered]@{}
+            Aliases = [ordered]@{}
+            Arguments = @(, 'models')
+            Repeats = $false
+            Options = [ordered]@{
+                '--markdown' = 'Print Markdown, on a terminal as well.'
+                '--json' = 'Print JSON.'
+                '--plain-http' = 'Speak HTTP to the registry; loopback ones need no flag.'
+                '--ca-file' = 'Trust the certificates in this PEM file too, for the registry.'
+                '--retries' = 'How often to try again in a row when the network fails; 7 unless config.toml says otherwise.'
+                '--offline' = 'Keep off the network (also: SMOLCTL_OFFLINE=1).'
+                '--debug' = 'Show tracebacks, and the log of llama.cpp.'
+                '-h' = 'Show this message and exit.'
+                '--help' = 'Show this message and exit.'
+            }
+            Valued = [ordered]@{
+                '--ca-file' = $null
+                '--retries' = $null
+            }
+        }
+        'smolctl model ls' = @{
+            Commands = [ordered]@{}
+            Aliases = [ordered]@{}
+            Arguments = @(, 'models')
+            Repeats = $false
+            Options = [ordered]@{
+                '--json' = 'Print JSON.'
+                '-q' = 'Print only IDs.'
+                '--quiet' = 'Print only IDs.'
+                '--debug' = 'Show tracebacks, and the log of llama.cpp.'
+                '-h' = 'Show this message and exit.'
+                '--help' = 'Show this message and exit.'
+            }
+            Valued = [ordered]@{}
+        }
+        'smolctl model inspect' = @{
+            Commands = [ordered]@{}
+            Aliases = [ordered]@{}
+            Arguments = @(, 'models')
+            Repeats = $false
+            Options = [ordered]@{
+                '-r' = 'As its registry has it now, without pulling its weights.'
+                '--remote' = 'As its registry has it now, without pulling its weights.'
+                '--template' = 'Print the chat template alone.'
+                '--license' = 'Print the texts of its licenses alone.'
+                '--json' = 'Print JSON.'
+                '--plain-http' = 'Speak HTTP to the registry; loopback ones need no flag.'
+                '--ca-file' = 'Trust the certificates in this PEM file too, for the registry.'
+                '--retries' = 'How often to try again in a row when the network fails; 7 unless config.toml says otherwise.'
+                '--offline' = 'Keep off the network (also: SMOLCTL_OFFLINE=1).'
+                '--debug' = 'Show tracebacks, and the log of llama.cpp.'
+                '-h' = 'Show this message and exit.'
+                '--help' = 'Show this message and exit.'
+            }
+            Valued = [ordered]@{
+                '--ca-file' = $null
+                '--retries' = $null
+            }
+        }
+        'smolctl model resolve' = @{
+            Commands = [ordered]@{}
+            Aliases = [ordered]@{}
+            Arguments = @(, 'models')
+            Repeats = $false
+            Options = [ordered]@{
+                '--pull' = 'When to ask the registry: if the model is missing, always, if there is a newer one (the registry may be out of reach), never.'
+                '--json' = 'Print JSON.'
+                '--plain-http' = 'Speak HTTP to the registry; loopback ones need no flag.'
+                '--ca-file' = 'Trust the certificates in this PEM file too, for the registry.'
+                '--max-connections' = 'Connections to fetch over at once; 8 unless config.toml says otherwise.'
+                '--retries' = 'How often to try again in a row when the network fails; 7 unless config.toml says otherwise.'
+                '--offline' = 'Keep off the network (also: SMOLCTL_OFFLINE=1).'
+                '--debug' = 'Show tracebacks, and the log of llama.cpp.'
+                '-h' = 'Show this message and exit.'
+                '--help' = 'Show this message and exit.'
+            }
+            Valued = [ordered]@{
+                '--pull' = @('missing', 'always', 'newer', 'never')
+                '--ca-file' = $null
+                '--max-connections' = $null
+                '--retries' = $null
+            }
+        }
+        'smolctl model tag' = @{
+            Commands = [ordered]@{}
+            Aliases = [ordered]@{}
+            Arguments = @('models', $null)
+            Repeats = $false
+            Options = [ordered]@{
+                '--debug' = 'Show tracebacks, and the log of llama.cpp.'
+                '-h' = 'Show this message and exit.'
+                '--help' = 'Show this message and exit.'
+            }
+            Valued = [ordered]@{}
+        }
+        'smolctl model rm' = @{
+            Commands = [ordered]@{}
+            Aliases = [ordered]@{}
+            Arguments = @(, 'models')
+            Repeats = $true
+            Options = [ordered]@{
+                '-f' = 'By ID: also when it has several names.'
+                '--force' = 'By ID: also when it has several names.'
+                '--json' = 'Print JSON.'
+                '-q' = 'Print only IDs.'
+                '--quiet' = 'Print only IDs.'
+                '--debug' = 'Show tracebacks, and the log of llama.cpp.'
+                '-h' = 'Show this message and exit.'
+                '--help' = 'Show this message and exit.'
+            }
+            Valued = [ordered]@{}
+        }
+        'smolctl model df' = @{
+            Commands = [ordered]@{}
+            Aliases = [ordered]@{}
+            Arguments = @()
+            Repeats = $false
+            Options = [ordered]@{
+                '-v' = 'List models and leftovers one by one.'
+                '--verbose' = 'List models and leftovers one by one.'
+                '--json' = 'Print JSON.'
+                '--debug' = 'Show tracebacks, and the log of llama.cpp.'
+                '-h' = 'Show this message and exit.'
+                '--help' = 'Show this message and exit.'
+            }
+            Valued = [ordered]@{}
+        }
+        'smolctl model prune' = @{
+            Commands = [ordered]@{}
+            Aliases = [ordered]@{}
+            Arguments = @()
+            Repeats = $false
+            Options = [ordered]@{
+                '-a' = 'Also models that no tag names, and partial downloads of any age.'
+                '--all' = 'Also models that no tag names, and partial downloads of any age.'
+                '--older-than' = 'Only what has not changed for so long: 7d, 12h, 2w, 0. Without it, 7d for partial downloads.'
+                '--dry-run' = 'Say what would be deleted, and delete nothing.'
+                '-y' = 'Delete without a question, also in a script.'
+                '--yes' = 'Delete without a question, also in a script.'
+                '--json' = 'Print JSON.'
+                '--debug' = 'Show tracebacks, and the log of llama.cpp.'
+                '-h' = 'Show this message and exit.'
+                '--help' = 'Show this message and exit.'
+            }
+            Valued = [ordered]@{
+                '--older-than' = $null
+            }
+        }
+        'smolctl model verify' = @{
+            Commands = [ordered]@{}
+            Aliases = [ordered]@{}
+            Arguments = @(, 'models')
+            Repeats = $true
+            Options = [ordered]@{
+                '--repair' = 'Fetch what is damaged from its registry.'
+                '-q' = 'Show no progress.'
+                '--quiet' = 'Show no progress.'
                 '--json' = 'Print JSON.'
                 '--plain-http' = 'Speak HTTP to the registry; loopback ones need no flag.'
                 '--ca-file' = 'Trust the certificates in this PEM file too, for the registry.'
@@ -402,392 +788,6 @@ Register-ArgumentCompleter -Native -CommandName 'smolctl' -ScriptBlock {
             Valued = [ordered]@{
                 '--tag' = $null
                 '--name' = $null
-            }
-        }
-        'smolctl model ps' = @{
-            Commands = [ordered]@{}
-            Aliases = [ordered]@{}
-            Arguments = @()
-            Repeats = $false
-            Options = [ordered]@{
-                '--json' = 'Print JSON.'
-                '-q' = 'Print only IDs.'
-                '--quiet' = 'Print only IDs.'
-                '--debug' = 'Show tracebacks, and the log of llama.cpp.'
-                '-h' = 'Show this message and exit.'
-                '--help' = 'Show this message and exit.'
-            }
-            Valued = [ordered]@{}
-        }
-        'smolctl model unload' = @{
-            Commands = [ordered]@{}
-            Aliases = [ordered]@{}
-            Arguments = @(, 'running')
-            Repeats = $true
-            Options = [ordered]@{
-                '--all' = 'All models that are loaded.'
-                '--debug' = 'Show tracebacks, and the log of llama.cpp.'
-                '-h' = 'Show this message and exit.'
-                '--help' = 'Show this message and exit.'
-            }
-            Valued = [ordered]@{}
-        }
-        'smolctl model logs' = @{
-            Commands = [ordered]@{}
-            Aliases = [ordered]@{}
-            Arguments = @(, 'models')
-            Repeats = $false
-            Options = [ordered]@{
-                '-f' = 'Go on with what is written from now on.'
-                '--follow' = 'Go on with what is written from now on.'
-                '--debug' = 'Show tracebacks, and the log of llama.cpp.'
-                '-h' = 'Show this message and exit.'
-                '--help' = 'Show this message and exit.'
-            }
-            Valued = [ordered]@{}
-        }
-        'smolctl model sessions' = @{
-            Commands = [ordered]@{
-                'ls' = 'List the conversations (also: list).'
-                'show' = 'Show what was said in one.'
-                'rm' = 'Delete conversations (also: remove).'
-            }
-            Aliases = [ordered]@{
-                'list' = 'ls'
-                'remove' = 'rm'
-            }
-            Arguments = @()
-            Repeats = $false
-            Options = [ordered]@{
-                '-h' = 'Show this message and exit.'
-                '--help' = 'Show this message and exit.'
-            }
-            Valued = [ordered]@{}
-        }
-        'smolctl model sessions ls' = @{
-            Commands = [ordered]@{}
-            Aliases = [ordered]@{}
-            Arguments = @()
-            Repeats = $false
-            Options = [ordered]@{
-                '--json' = 'Print JSON.'
-                '-q' = 'Print only names and numbers.'
-                '--quiet' = 'Print only names and numbers.'
-                '-a' = 'Also what the log keeps of one prompt alone.'
-                '--all' = 'Also what the log keeps of one prompt alone.'
-                '--debug' = 'Show tracebacks, and the log of llama.cpp.'
-                '-h' = 'Show this message and exit.'
-                '--help' = 'Show this message and exit.'
-            }
-            Valued = [ordered]@{}
-        }
-        'smolctl model sessions show' = @{
-            Commands = [ordered]@{}
-            Aliases = [ordered]@{}
-            Arguments = @(, 'sessions')
-            Repeats = $false
-            Options = [ordered]@{
-                '--json' = 'Print JSON.'
-                '--debug' = 'Show tracebacks, and the log of llama.cpp.'
-                '-h' = 'Show this message and exit.'
-                '--help' = 'Show this message and exit.'
-            }
-            Valued = [ordered]@{}
-        }
-        'smolctl model sessions rm' = @{
-            Commands = [ordered]@{}
-            Aliases = [ordered]@{}
-            Arguments = @(, 'sessions')
-            Repeats = $true
-            Options = [ordered]@{
-                '--all' = 'Delete all conversations.'
-                '-y' = 'Delete without a question, also in a script.'
-                '--yes' = 'Delete without a question, also in a script.'
-                '--debug' = 'Show tracebacks, and the log of llama.cpp.'
-                '-h' = 'Show this message and exit.'
-                '--help' = 'Show this message and exit.'
-            }
-            Valued = [ordered]@{}
-        }
-        'smolctl model status' = @{
-            Commands = [ordered]@{}
-            Aliases = [ordered]@{}
-            Arguments = @()
-            Repeats = $false
-            Options = [ordered]@{
-                '--json' = 'Print JSON.'
-                '--debug' = 'Show tracebacks, and the log of llama.cpp.'
-                '-h' = 'Show this message and exit.'
-                '--help' = 'Show this message and exit.'
-            }
-            Valued = [ordered]@{}
-        }
-        'smolctl model ls' = @{
-            Commands = [ordered]@{}
-            Aliases = [ordered]@{}
-            Arguments = @(, 'models')
-            Repeats = $false
-            Options = [ordered]@{
-                '--json' = 'Print JSON.'
-                '-q' = 'Print only IDs.'
-                '--quiet' = 'Print only IDs.'
-                '--debug' = 'Show tracebacks, and the log of llama.cpp.'
-                '-h' = 'Show this message and exit.'
-                '--help' = 'Show this message and exit.'
-            }
-            Valued = [ordered]@{}
-        }
-        'smolctl model search' = @{
-            Commands = [ordered]@{}
-            Aliases = [ordered]@{}
-            Arguments = @(, $null)
-            Repeats = $true
-            Options = [ordered]@{
-                '--registry' = 'Search this registry, by names, and not Docker Hub.'
-                '-n' = 'How many to show.'
-                '--limit' = 'How many to show.'
-                '--json' = 'Print JSON.'
-                '-q' = 'Print only names.'
-                '--quiet' = 'Print only names.'
-                '--plain-http' = 'Speak HTTP to the registry; loopback ones need no flag.'
-                '--ca-file' = 'Trust the certificates in this PEM file too, for the registry.'
-                '--retries' = 'How often to try again in a row when the network fails; 7 unless config.toml says otherwise.'
-                '--offline' = 'Keep off the network (also: SMOLCTL_OFFLINE=1).'
-                '--debug' = 'Show tracebacks, and the log of llama.cpp.'
-                '-h' = 'Show this message and exit.'
-                '--help' = 'Show this message and exit.'
-            }
-            Valued = [ordered]@{
-                '--registry' = 'registries'
-                '-n' = $null
-                '--limit' = $null
-                '--ca-file' = $null
-                '--retries' = $null
-            }
-        }
-        'smolctl model variants' = @{
-            Commands = [ordered]@{}
-            Aliases = [ordered]@{}
-            Arguments = @(, 'models')
-            Repeats = $false
-            Options = [ordered]@{
-                '--ctx-size' = 'Tokens of context to estimate the memory for.'
-                '--limit' = 'Tags to look at.'
-                '-q' = 'Print only digests.'
-                '--quiet' = 'Print only digests.'
-                '--json' = 'Print JSON.'
-                '--plain-http' = 'Speak HTTP to the registry; loopback ones need no flag.'
-                '--ca-file' = 'Trust the certificates in this PEM file too, for the registry.'
-                '--max-connections' = 'Connections to fetch over at once; 8 unless config.toml says otherwise.'
-                '--retries' = 'How often to try again in a row when the network fails; 7 unless config.toml says otherwise.'
-                '--offline' = 'Keep off the network (also: SMOLCTL_OFFLINE=1).'
-                '--debug' = 'Show tracebacks, and the log of llama.cpp.'
-                '-h' = 'Show this message and exit.'
-                '--help' = 'Show this message and exit.'
-            }
-            Valued = [ordered]@{
-                '--ctx-size' = $null
-                '--limit' = $null
-                '--ca-file' = $null
-                '--max-connections' = $null
-                '--retries' = $null
-            }
-        }
-        'smolctl model card' = @{
-            Commands = [ordered]@{}
-            Aliases = [ordered]@{}
-            Arguments = @(, 'models')
-            Repeats = $false
-            Options = [ordered]@{
-                '--markdown' = 'Print Markdown, on a terminal as well.'
-                '--json' = 'Print JSON.'
-                '--plain-http' = 'Speak HTTP to the registry; loopback ones need no flag.'
-                '--ca-file' = 'Trust the certificates in this PEM file too, for the registry.'
-                '--retries' = 'How often to try again in a row when the network fails; 7 unless config.toml says otherwise.'
-                '--offline' = 'Keep off the network (also: SMOLCTL_OFFLINE=1).'
-                '--debug' = 'Show tracebacks, and the log of llama.cpp.'
-                '-h' = 'Show this message and exit.'
-                '--help' = 'Show this message and exit.'
-            }
-            Valued = [ordered]@{
-                '--ca-file' = $null
-                '--retries' = $null
-            }
-        }
-        'smolctl model inspect' = @{
-            Commands = [ordered]@{}
-            Aliases = [ordered]@{}
-            Arguments = @(, 'models')
-            Repeats = $false
-            Options = [ordered]@{
-                '-r' = 'As its registry has it now, without pulling its weights.'
-                '--remote' = 'As its registry has it now, without pulling its weights.'
-                '--template' = 'Print the chat template alone.'
-                '--license' = 'Print the texts of its licenses alone.'
-                '--json' = 'Print JSON.'
-                '--plain-http' = 'Speak HTTP to the registry; loopback ones need no flag.'
-                '--ca-file' = 'Trust the certificates in this PEM file too, for the registry.'
-                '--retries' = 'How often to try again in a row when the network fails; 7 unless config.toml says otherwise.'
-                '--offline' = 'Keep off the network (also: SMOLCTL_OFFLINE=1).'
-                '--debug' = 'Show tracebacks, and the log of llama.cpp.'
-                '-h' = 'Show this message and exit.'
-                '--help' = 'Show this message and exit.'
-            }
-            Valued = [ordered]@{
-                '--ca-file' = $null
-                '--retries' = $null
-            }
-        }
-        'smolctl model rm' = @{
-            Commands = [ordered]@{}
-            Aliases = [ordered]@{}
-            Arguments = @(, 'models')
-            Repeats = $true
-            Options = [ordered]@{
-                '-f' = 'By ID: also when it has several names.'
-                '--force' = 'By ID: also when it has several names.'
-                '--json' = 'Print JSON.'
-                '-q' = 'Print only IDs.'
-                '--quiet' = 'Print only IDs.'
-                '--debug' = 'Show tracebacks, and the log of llama.cpp.'
-                '-h' = 'Show this message and exit.'
-                '--help' = 'Show this message and exit.'
-            }
-            Valued = [ordered]@{}
-        }
-        'smolctl model df' = @{
-            Commands = [ordered]@{}
-            Aliases = [ordered]@{}
-            Arguments = @()
-            Repeats = $false
-            Options = [ordered]@{
-                '-v' = 'List models and leftovers one by one.'
-                '--verbose' = 'List models and leftovers one by one.'
-                '--json' = 'Print JSON.'
-                '--debug' = 'Show tracebacks, and the log of llama.cpp.'
-                '-h' = 'Show this message and exit.'
-                '--help' = 'Show this message and exit.'
-            }
-            Valued = [ordered]@{}
-        }
-        'smolctl model prune' = @{
-            Commands = [ordered]@{}
-            Aliases = [ordered]@{}
-            Arguments = @()
-            Repeats = $false
-            Options = [ordered]@{
-                '-a' = 'Also models that no tag names, and partial downloads of any age.'
-                '--all' = 'Also models that no tag names, and partial downloads of any age.'
-                '--older-than' = 'Only what has not changed for so long: 7d, 12h, 2w, 0. Without it, 7d for partial downloads.'
-                '--dry-run' = 'Say what would be deleted, and delete nothing.'
-                '-y' = 'Delete without a question, also in a script.'
-                '--yes' = 'Delete without a question, also in a script.'
-                '--json' = 'Print JSON.'
-                '--debug' = 'Show tracebacks, and the log of llama.cpp.'
-                '-h' = 'Show this message and exit.'
-                '--help' = 'Show this message and exit.'
-            }
-            Valued = [ordered]@{
-                '--older-than' = $null
-            }
-        }
-        'smolctl model verify' = @{
-            Commands = [ordered]@{}
-            Aliases = [ordered]@{}
-            Arguments = @(, 'models')
-            Repeats = $true
-            Options = [ordered]@{
-                '--repair' = 'Fetch what is damaged from its registry.'
-                '-q' = 'Show no progress.'
-                '--quiet' = 'Show no progress.'
-                '--json' = 'Print JSON.'
-                '--plain-http' = 'Speak HTTP to the registry; loopback ones need no flag.'
-                '--ca-file' = 'Trust the certificates in this PEM file too, for the registry.'
-                '--max-connections' = 'Connections to fetch over at once; 8 unless config.toml says otherwise.'
-                '--retries' = 'How often to try again in a row when the network fails; 7 unless config.toml says otherwise.'
-                '--offline' = 'Keep off the network (also: SMOLCTL_OFFLINE=1).'
-                '--debug' = 'Show tracebacks, and the log of llama.cpp.'
-                '-h' = 'Show this message and exit.'
-                '--help' = 'Show this message and exit.'
-            }
-            Valued = [ordered]@{
-                '--ca-file' = $null
-                '--max-connections' = $null
-                '--retries' = $null
-            }
-        }
-        'smolctl model tag' = @{
-            Commands = [ordered]@{}
-            Aliases = [ordered]@{}
-            Arguments = @('models', $null)
-            Repeats = $false
-            Options = [ordered]@{
-                '--debug' = 'Show tracebacks, and the log of llama.cpp.'
-                '-h' = 'Show this message and exit.'
-                '--help' = 'Show this message and exit.'
-            }
-            Valued = [ordered]@{}
-        }
-        'smolctl model bench' = @{
-            Commands = [ordered]@{}
-            Aliases = [ordered]@{}
-            Arguments = @(, 'models')
-            Repeats = $false
-            Options = [ordered]@{
-                '--concurrency' = 'How many answers at once, one run after another.'
-                '-p' = 'Tokens of each prompt.'
-                '--prompt-tokens' = 'Tokens of each prompt.'
-                '-n' = 'Tokens of each answer.'
-                '--max-tokens' = 'Tokens of each answer.'
-                '-r' = 'How often each is measured.'
-                '--repetitions' = 'How often each is measured.'
-                '--threads' = 'CPU threads; else one per core.'
-                '--gpu-layers' = 'Layers on the GPU; auto: what fits.'
-                '--flash-attn' = 'Flash attention; on by default.'
-                '--cache-type-k' = 'Keys in the KV cache: f32, f16, bf16, q8_0, q5_1, q5_0, q4_1, q4_0.'
-                '--cache-type-v' = 'Values in the KV cache; types as above.'
-                '--json' = 'Print JSON.'
-                '--debug' = 'Show tracebacks, and the log of llama.cpp.'
-                '-h' = 'Show this message and exit.'
-                '--help' = 'Show this message and exit.'
-            }
-            Valued = [ordered]@{
-                '--concurrency' = $null
-                '-p' = $null
-                '--prompt-tokens' = $null
-                '-n' = $null
-                '--max-tokens' = $null
-                '-r' = $null
-                '--repetitions' = $null
-                '--threads' = $null
-                '--gpu-layers' = @('auto')
-                '--flash-attn' = @('auto', 'on', 'off')
-                '--cache-type-k' = @('f32', 'f16', 'bf16', 'q8_0', 'q5_1', 'q5_0', 'q4_1', 'q4_0')
-                '--cache-type-v' = @('f32', 'f16', 'bf16', 'q8_0', 'q5_1', 'q5_0', 'q4_1', 'q4_0')
-            }
-        }
-        'smolctl model resolve' = @{
-            Commands = [ordered]@{}
-            Aliases = [ordered]@{}
-            Arguments = @(, 'models')
-            Repeats = $false
-            Options = [ordered]@{
-                '--pull' = 'When to ask the registry: if the model is missing, always, if there is a newer one (the registry may be out of reach), never.'
-                '--json' = 'Print JSON.'
-                '--plain-http' = 'Speak HTTP to the registry; loopback ones need no flag.'
-                '--ca-file' = 'Trust the certificates in this PEM file too, for the registry.'
-                '--max-connections' = 'Connections to fetch over at once; 8 unless config.toml says otherwise.'
-                '--retries' = 'How often to try again in a row when the network fails; 7 unless config.toml says otherwise.'
-                '--offline' = 'Keep off the network (also: SMOLCTL_OFFLINE=1).'
-                '--debug' = 'Show tracebacks, and the log of llama.cpp.'
-                '-h' = 'Show this message and exit.'
-                '--help' = 'Show this message and exit.'
-            }
-            Valued = [ordered]@{
-                '--pull' = @('missing', 'always', 'newer', 'never')
-                '--ca-file' = $null
-                '--max-connections' = $null
-                '--retries' = $null
             }
         }
         'smolctl serve' = @{

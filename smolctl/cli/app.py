@@ -42,8 +42,8 @@ class Verb(NamedTuple):
 class Group:
     """A line of the table that has a table of its own.
 
-    `aliases` are other names for its verbs. `default` is the verb that is meant when none is
-    named; without one, the help is shown then.
+    `aliases` are other names for its verbs, `headings` what its help writes above some of them.
+    `default` is the verb that is meant when none is named; without one, the help is shown then.
     """
 
     def __init__(
@@ -51,11 +51,13 @@ class Group:
         summary: str,
         verbs: Mapping[str, Verb | Group],
         aliases: Mapping[str, str] | None = None,
+        headings: Mapping[str, str] | None = None,
         default: str | None = None,
     ) -> None:
         self.summary = summary
         self.verbs = verbs
         self.aliases = aliases or {}
+        self.headings = headings or {}
         self.default = default
 
 
@@ -75,37 +77,47 @@ SESSION_VERBS: Mapping[str, Verb] = {
 MODEL_VERBS: Mapping[str, Verb | Group] = {
     "run": Verb("run", "Run a model: answer a prompt, or chat on a terminal."),
     "batch": Verb("batch", "Answer many prompts with one model, several at once."),
+    "sessions": Group(
+        "Conversations that `run` goes on with.", SESSION_VERBS, {"list": "ls", "remove": "rm"}
+    ),
+    "ps": Verb("ps", "List the models that are loaded, and until when."),
+    "unload": Verb("unload", "Have models leave the memory (also: stop)."),
+    "logs": Verb("logs", "Show the log of a model's process."),
+    "status": Verb("status", "Show what runs, and where things are."),
+    "bench": Verb("bench", "Measure how fast a model is on this machine."),
     "pull": Verb("pull", "Bring a model from its registry to this machine."),
+    "search": Verb("search", "Search for models on Docker Hub, or in a registry."),
+    "variants": Verb("variants", "List the variants of a model that its registry has."),
+    "card": Verb("card", "Show a model's card: what it is, what it is for, its variants."),
+    "ls": Verb("ls", "List the models that are here (also: list)."),
+    "inspect": Verb("inspect", "Show everything about a model (also: show)."),
+    "resolve": Verb("resolve", "Print the path of a model's GGUF file, for other tools."),
+    "tag": Verb("tag", "Give a model another name."),
+    "rm": Verb("rm", "Remove a name; the model goes with its last name."),
+    "df": Verb("df", "Show what the models take of the disk."),
+    "prune": Verb("prune", "Delete from the cache what no model needs."),
+    "verify": Verb("verify", "Hash what is here again, and mend what is damaged."),
     "package": Verb("package", "Make a model of a GGUF file, or of a model that is here."),
     "push": Verb("push", "Send a model to its registry."),
     "cp": Verb("cp", "Copy a model from one registry to another."),
     "save": Verb("save", "Write models to a tar, for machines without a network."),
     "load": Verb("load", "Take models in from a tar, or from an OCI image layout."),
-    "ps": Verb("ps", "List the models that are loaded, and until when."),
-    "unload": Verb("unload", "Have models leave the memory (also: stop)."),
-    "logs": Verb("logs", "Show the log of a model's process."),
-    "sessions": Group(
-        "Conversations that `run` goes on with.", SESSION_VERBS, {"list": "ls", "remove": "rm"}
-    ),
-    "status": Verb("status", "Show what runs, and where things are."),
-    "ls": Verb("ls", "List the models that are here (also: list)."),
-    "search": Verb("search", "Search for models on Docker Hub, or in a registry."),
-    "variants": Verb("variants", "List the variants of a model that its registry has."),
-    "card": Verb("card", "Show a model's card: what it is, what it is for, its variants."),
-    "inspect": Verb("inspect", "Show everything about a model (also: show)."),
-    "rm": Verb("rm", "Remove a name; the model goes with its last name."),
-    "df": Verb("df", "Show what the models take of the disk."),
-    "prune": Verb("prune", "Delete from the cache what no model needs."),
-    "verify": Verb("verify", "Hash what is here again, and mend what is damaged."),
-    "tag": Verb("tag", "Give a model another name."),
-    "bench": Verb("bench", "Measure how fast a model is on this machine."),
-    "resolve": Verb("resolve", "Print the path of a model's GGUF file, for other tools."),
 }
+MODEL_HEADINGS = {
+    "run": "Run",
+    "pull": "Find and fetch",
+    "ls": "What is here",
+    "package": "Publish and carry",
+}
+"""What the help writes above a verb and those that follow it."""
+
 ALIASES = {"list": "ls", "show": "inspect", "stop": "unload"}
 TOP_VERBS: Mapping[str, Verb | Group] = {
-    "model": Group("Work with models: run, pull, list, remove.", MODEL_VERBS, ALIASES),
+    "model": Group(
+        "Work with models: run, pull, list, remove.", MODEL_VERBS, ALIASES, MODEL_HEADINGS
+    ),
     "serve": Verb("serve", "Serve all models over HTTP: OpenAI's API, on port 12434."),
-    "share": Verb("share", "Share the models that are here with other machines, to pull from."),
+    "share": Verb("share", "Serve the models that are here as a registry for other machines."),
     "login": Verb("login", "Log in to a registry, Docker Hub by default."),
     "logout": Verb("logout", "Forget the credentials for a registry."),
     "logs": Group(
@@ -115,7 +127,7 @@ TOP_VERBS: Mapping[str, Verb | Group] = {
         default="list",
     ),
     "completion": Verb("completion", "Print the script that completes commands in a shell."),
-    "demo": Verb("demo", "Pull, list and run a small demo model from a registry on loopback."),
+    "demo": Verb("demo", "Pull and run a small demo model, from a registry on loopback."),
     "version": Verb("version", "Print the versions of smolctl and of what it runs on."),
 }
 
@@ -219,8 +231,15 @@ class _Verbs(_Told, TyperGroup):
     def format_commands(self, ctx: Context, formatter: HelpFormatter) -> None:
         """Write the summaries from the table, so that help imports no verb."""
         del ctx
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, line.summary) for name, line in self.group.verbs.items()])
+        width = max(len(name) for name in self.group.verbs)
+        parts: list[tuple[str, list[tuple[str, str]]]] = []
+        for name, line in self.group.verbs.items():
+            if not parts or name in self.group.headings:
+                parts.append((self.group.headings.get(name, "Commands"), []))
+            parts[-1][1].append((name.ljust(width), line.summary))
+        for heading, lines in parts:
+            with formatter.section(heading):
+                formatter.write_dl(lines)
 
 
 class _TopVerbs(_Verbs):

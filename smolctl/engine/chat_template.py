@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 import time
+import weakref
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -28,11 +29,12 @@ from smolctl.errors import ConversationRefused, NotRunnable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
-    from types import FrameType
+    from types import CodeType, FrameType
 
     from smolctl.engine.conversation import Message
 
 _DEADLINE_SECONDS = 5.0
+_WEAK_REFERENCES = (weakref.__file__, weakref.WeakSet.add.__code__.co_filename)
 _ENDLESS = "the model's chat template does not come to an end"
 _TOOLS = frozenset({"tools", "xml_tools"})
 """The variables in which templates look for tools."""
@@ -189,6 +191,10 @@ def _compiling() -> Iterator[None]:
         raise NotRunnable("the model's chat template is nested too deeply") from error
 
 
+def _is_finalizing(code: CodeType) -> bool:
+    return code.co_name == "__del__" or code.co_filename in _WEAK_REFERENCES
+
+
 @contextmanager
 def _deadline(seconds: float, *, each_line: bool = True) -> Iterator[None]:
     """Raise `Unbounded` in the block after `seconds`, wherever it loops.
@@ -196,13 +202,14 @@ def _deadline(seconds: float, *, each_line: bool = True) -> Iterator[None]:
     Works in any thread, unlike an alarm: Python calls a trace function for each line of the
     compiled template. Rendering takes a millisecond, so what tracing costs does not matter.
     Without `each_line` it looks only where a function is called, which is enough for a compiler,
-    and takes half the time.
+    and takes half the time. Where Python would drop what is raised, and the tracing with it, the
+    next line has its turn: in a finalizer, or when something weakly referred to goes.
     """
     end = time.monotonic() + seconds
 
     def trace(frame: FrameType, event: str, argument: object) -> Any:
-        del frame, event, argument
-        if time.monotonic() > end:
+        del event, argument
+        if time.monotonic() > end and not _is_finalizing(frame.f_code):
             raise Unbounded
         return trace if each_line else None
 

@@ -1,6 +1,7 @@
 import contextlib
 import sys
 import time
+from weakref import WeakSet
 
 import pytest
 from hypothesis import given
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 from smolctl.engine import chat_template
 from smolctl.engine.chat_template import CHATML, ChatTemplate, find_template
 from smolctl.engine.conversation import Message
+from smolctl.engine.template_bounds import Unbounded
 from smolctl.errors import NotRunnable
 
 QUESTION = [Message("user", "Hello")]
@@ -171,6 +173,19 @@ def test_a_constant_that_is_computed_without_end_is_ended(monkeypatch):
         with pytest.raises(NotRunnable, match="does not come to an end"):
             ask(ChatTemplate(source))
     assert time.monotonic() - began < 2
+
+
+def test_what_goes_after_the_deadline_does_not_take_the_deadline_along():
+    class Going:
+        def __del__(self):
+            pass
+
+    going, known = Going(), WeakSet()
+    known.add(going)
+    with pytest.raises(Unbounded), chat_template._deadline(0):  # noqa: PT012
+        # Python drops what its finalizer raises, and what the set does when it hears of it.
+        del going
+        (lambda: None)()
 
 
 @pytest.mark.parametrize(

@@ -219,19 +219,5 @@ def test_more_connections_than_there_may_be_are_asked_to_come_again(large: Store
 def _is_served(shared: Shared) -> bool:
     try:
         return shared.say(b"GET /v2/ HTTP/1.0\r\n\r\n").startswith(b"HTTP/1.1 200")
-    except ConnectionResetError:  # as it is where a refusal did not wait for what was asked
+    except OSError:  # as it is where a refusal did not wait for what was asked
         return False
-
-
-def test_one_that_hangs_up_in_the_middle_is_told_of_with_what_it_took(
-    large: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("smolctl.registry.sharing.visits.QUIET_SECONDS", 0.0)
-    with sharing(large, Limits()) as shared:
-        with shared.connect(f"GET {BLOB} HTTP/1.1\r\nHost: x\r\n\r\n".encode()) as stream:
-            assert stream.recv(100_000)
-        assert shared.told.wait(SECONDS)
-
-    (visit,) = shared.visits
-    assert (visit.peer, visit.whole) == ("127.0.0.1", False)
-    assert 0 < visit.bytes < len(LARGE.blobs[LARGE.layers[0]])

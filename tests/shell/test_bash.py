@@ -66,7 +66,7 @@ def candidates(
     [
         ("smolctl mod", ["model"]),
         ("smolctl log", ["login", "logout", "logs"]),
-        ("smolctl model r", ["run", "rm", "resolve"]),
+        ("smolctl model r", ["run", "resolve", "rm"]),
         ("smolctl model li", ["list"]),
         ("smolctl model list --j", ["--json"]),
         ("smolctl model sessions s", ["show"]),
