@@ -170,8 +170,9 @@ class _Verb(_Told, TyperCommand):
 
     def invoke(self, ctx: Context) -> Any:
         """Run the command; from here on Python looks for garbage, but not in what imports made."""
-        gc.freeze()
-        gc.enable()
+        if not gc.isenabled():
+            gc.freeze()
+            gc.enable()
         return super().invoke(ctx)
 
     def collect_usage_pieces(self, ctx: Context) -> list[str]:
