@@ -118,6 +118,10 @@ class StorageError(SmolctlError):
     exit_code = 8
 
 
+class DiskFull(StorageError):
+    """There is no room on the disk for what is to be written."""
+
+
 class Interrupted(SmolctlError):
     """A person or the system asked the command to stop: SIGINT ends in 130, SIGTERM in 143."""
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import ipaddress
+import os
 import socket
 from dataclasses import dataclass
 
@@ -10,6 +12,8 @@ from smolctl.errors import RegistryUnavailable, UsageError
 
 _BACKLOG = 1024
 """Connections that may wait: a whole class begins to pull in the same second."""
+
+_OF_THIS_MACHINE = "--host is an address of this machine."
 
 
 @dataclass(frozen=True)
@@ -27,9 +31,7 @@ class Address:
         try:
             found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         except (OSError, UnicodeError):
-            raise UsageError(
-                f"--host is {host!r}", hint="It is an address of this machine."
-            ) from None
+            raise UsageError(f"--host is {host!r}", hint=_OF_THIS_MACHINE) from None
         # localhost is ::1 too, where programs that were told 127.0.0.1 do not look.
         family, _, _, _, address = min(found, key=lambda entry: entry[0] != socket.AF_INET)
         return cls(host, port, family, str(address[0]))
@@ -44,9 +46,13 @@ class Address:
         try:
             return socket.create_server((self.ip, self.port), family=self.family, backlog=_BACKLOG)
         except OSError as error:
+            hint = "--port 0 takes a free one." if self.port else None
+            if error.errno == errno.EADDRNOTAVAIL:
+                hint = _OF_THIS_MACHINE
+            # Not `strerror`, to which Python adds what it did, and with which arguments.
+            reason = os.strerror(error.errno) if error.errno is not None else str(error)
             raise RegistryUnavailable(
-                f"cannot listen on {self.host}:{self.port}: {error.strerror}",
-                hint="--port 0 takes a free one." if self.port else None,
+                f"cannot listen on {self.host}:{self.port}: {reason}", hint=hint
             ) from error
 
 

@@ -314,11 +314,10 @@ def _hung(socket: str) -> SmolctlError | None:
     """Return the error that there is to a worker which says nothing; None where it only thinks."""
     from pathlib import Path
 
-    from smolctl.runner.connection import Endpoint
-    from smolctl.runner.remote_chat import check_answers
+    from smolctl.runner.workers import check_answers
 
     try:
-        check_answers(Endpoint(Path(socket)))
+        check_answers(Path(socket))
     except SmolctlError as error:
         return error
     return None

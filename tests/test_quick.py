@@ -210,7 +210,7 @@ def test_a_worker_that_hangs_is_an_error(
 ) -> None:
     monkeypatch.setattr(prompt, "read_prompt", lambda *_: "hi")
     monkeypatch.setattr(quick, "_SILENCE_SECONDS", 0.1)
-    monkeypatch.setattr(workers, "_ANSWER_SECONDS", 0.1)
+    monkeypatch.setattr(workers, "_PATIENCE_SECONDS", 0.1)
     hanging = Hanging()
     chunk = b'data: {"choices":[{"delta":{"content":"Pa"}}]}\n\n'
     found = note(index)

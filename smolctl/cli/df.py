@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from smolctl.cli.cache_words import (
+    KINDS,
+    leftover_json,
+    leftover_name,
+    origin_of,
+    shown_name,
+    time_of,
+    unindexed,
+)
 from smolctl.cli.invocation import Invocation
 from smolctl.cli.options import JsonFlag
-from smolctl.model.units import format_age, format_size, format_time
+from smolctl.model.units import format_age, format_size
 from smolctl.store.leftovers import Kind
 from smolctl.store.usage import measure
 
@@ -19,7 +27,7 @@ if TYPE_CHECKING:
     from smolctl.cli.output import Output
     from smolctl.store.contents import Contents
     from smolctl.store.leftovers import Leftover
-    from smolctl.store.store import Store, StoredModel
+    from smolctl.store.store import Store
     from smolctl.store.usage import Share, Usage
 
 EXAMPLES = (
@@ -33,14 +41,6 @@ HEADERS = ("TYPE", "TOTAL", "SIZE", "RECLAIMABLE")
 
 MODEL_HEADERS = ("MODEL NAME", "MODEL ID", "SIZE", "SHARED SIZE", "UNIQUE SIZE")
 LEFTOVER_HEADERS = ("TYPE", "NAME", "SIZE", "OF", "CHANGED")
-
-KINDS = {
-    Kind.blob: "unused blob",
-    Kind.partial: "partial download",
-    Kind.scratch: "unfinished file",
-    Kind.archive: "unpacked archive",
-}
-"""What each kind of leftover is called."""
 
 
 def command(
@@ -73,6 +73,7 @@ def command(
             _row("Unpacked archives", usage.of_archives),
             _row("All", usage.total),
         ],
+        dispensable=("TOTAL",),
     )
     output.line(f"Free on its disk: {format_size(usage.free)} of {format_size(usage.capacity)}")
     if usage.oldest_partial is not None:
@@ -84,49 +85,21 @@ def command(
                 f"What {name} is made of is unknown: {contents.problem}."
                 " `smolctl model verify` says more."
             )
-
-
-def leftover_name(leftover: Leftover) -> str:
-    """Return what to call a leftover: the short digest, else its file's name."""
-    return leftover.digest.short if leftover.digest is not None else leftover.path.name
-
-
-def plural(count: int, name: str) -> str:
-    """Return so many of `name`: `2 models without a tag`."""
-    if count == 1:
-        return f"1 {name}"
-    noun, without, rest = name.partition(" without ")
-    return f"{count} {noun}s{without}{rest}"
-
-
-def shown_name(store: Store, model: StoredModel) -> str:
-    """Return a name of the model: a tag, else where it came from with its short ID, else that."""
-    if model.tags:
-        return store.familiar(model.tags[0])
-    origin = f"{_origin(store, model)}@" if model.names else ""
-    return f"{origin}{model.id.short}"
-
-
-def leftover_json(leftover: Leftover) -> dict[str, Any]:
-    """Return a leftover as JSON shows it; sizes are in bytes."""
-    return {
-        "type": leftover.kind.value,
-        "digest": str(leftover.digest) if leftover.digest is not None else None,
-        "path": str(leftover.path),
-        "size": leftover.size,
-        "of": leftover.whole,
-        "modified": format_time(_time(leftover.modified)),
-    }
+    if usage.is_unindexed:
+        output.notice(unindexed(store))
 
 
 def _print_details(store: Store, usage: Usage, output: Output) -> None:
     output.table(
-        MODEL_HEADERS, [row for each in usage.models for row in _model(store, usage, each)]
+        MODEL_HEADERS,
+        [row for each in usage.models for row in _model(store, usage, each)],
+        dispensable=("SHARED SIZE", "MODEL ID", "SIZE"),
     )
     output.line()
     leftovers = [*usage.blobs, *usage.unfinished, *usage.archives]
     if leftovers:
-        output.table(LEFTOVER_HEADERS, [_leftover(each) for each in leftovers])
+        rows = [_leftover(each) for each in leftovers]
+        output.table(LEFTOVER_HEADERS, rows, dispensable=("OF", "CHANGED"))
         output.line()
 
 
@@ -140,14 +113,9 @@ def _model(store: Store, usage: Usage, contents: Contents) -> Iterator[tuple[str
     own = usage.own(contents)
     sizes = [format_size(size) for size in (contents.size, contents.size - own, own)]
     model = contents.model
-    none = f"{_origin(store, model)}:<none>" if model.names else "<none>"
+    none = f"{origin_of(store, model)}:<none>" if model.names else "<none>"
     for name in [store.familiar(tag) for tag in model.tags] or [none]:
         yield name, model.id.short, *sizes
-
-
-def _origin(store: Store, model: StoredModel) -> str:
-    """Return the repository that a model without a tag came from."""
-    return store.familiar(model.names[0]).partition("@")[0]
 
 
 def _leftover(leftover: Leftover) -> tuple[str, ...]:
@@ -158,11 +126,7 @@ def _leftover(leftover: Leftover) -> tuple[str, ...]:
 
 
 def _age(seconds: float) -> str:
-    return format_age(_time(seconds))
-
-
-def _time(seconds: float) -> datetime:
-    return datetime.fromtimestamp(seconds, timezone.utc)
+    return format_age(time_of(seconds))
 
 
 def _as_json(store: Store, usage: Usage) -> dict[str, Any]:

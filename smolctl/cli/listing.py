@@ -25,6 +25,7 @@ HEADERS = (
     "CONTEXT",
     "SIZE",
 )
+"""The columns of `docker model list`."""
 
 _DISPENSABLE = (
     "ARCHITECTURE",
@@ -35,7 +36,6 @@ _DISPENSABLE = (
     "MODEL ID",
 )
 """What a narrow terminal does without, the first first."""
-"""The columns of `docker model list`."""
 
 SHOWN = "shown"
 """The names of an entry as the table has them; not part of what `--json` prints."""

@@ -23,8 +23,8 @@ def fitted(
     """Return `rows`, the headers first, so that they fit in `columns` of the screen, if they can.
 
     Columns are left out in the order of `dispensable`, which names them by their headers. Where
-    that is not enough the widest is shortened, in the middle of its cells: of a model's name both
-    ends matter. `mark` stands for what is missing.
+    that is not enough the widest is shortened, in the middle of its cells. Of a model's name, the
+    end of its registry goes first, and its tag last. `mark` stands for what is missing.
     """
     table = [list(row) for row in rows]
     for header in dispensable:
@@ -65,6 +65,17 @@ def _width(table: Sequence[Sequence[str]]) -> int:
 def _shortened(text: str, room: int, mark: str) -> str:
     if width_of(text) <= room:
         return text
+    registry, slash, path = text.partition("/")
+    if slash and " " not in text:  # in a prompt, a slash parts nothing
+        left = room - len(mark) - width_of(f"/{path}")
+        while left < 0 and "/" in path:
+            registry, path = "", path.partition("/")[2]
+            left = room - len(mark) - width_of(f"/{path}")
+        while width_of(registry) > max(left, 0):
+            registry = registry[:-1]
+        text = f"{registry}{mark}/{path}"
+        if left >= 0:
+            return text
     half = (room - len(mark)) // 2
     begin, end = text, text
     while width_of(begin) > room - len(mark) - half:

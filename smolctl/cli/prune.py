@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from smolctl.cli.age import age_seconds
-from smolctl.cli.df import KINDS, leftover_json, leftover_name, plural, shown_name
+from smolctl.cli.cache_words import (
+    KINDS,
+    leftover_json,
+    leftover_name,
+    plural,
+    shown_name,
+    unindexed,
+)
 from smolctl.cli.history.deletion import YesFlag, confirmed
 from smolctl.cli.invocation import Invocation
 from smolctl.cli.options import JsonFlag
@@ -142,10 +149,7 @@ def _notices(store: Store, planned: Plan, done: Pruned | None) -> Iterator[str]:
             " or `smolctl model rm` removes it."
         )
     if planned.is_unindexed:
-        yield (
-            f"{store.index_path} is missing, so that no model has a name: none was deleted."
-            " `smolctl model verify --repair` makes a new one."
-        )
+        yield f"Kept: every blob. {unindexed(store)}"
     if planned.young:
         size = format_size(sum(each.size for each in planned.young))
         yield (

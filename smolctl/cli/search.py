@@ -104,7 +104,7 @@ def _search(invocation: Invocation, registry: str, words: Sequence[str]) -> list
         with invocation.registries.known_client(registry, invocation.output.notice) as client:
             return search_registry(words, client)
     if invocation.offline:
-        raise UsageError(f"--offline keeps smolctl away from {HUB_HOST}")
+        raise UsageError(f"{invocation.settings.offline_by} keeps smolctl away from {HUB_HOST}")
     from smolctl.registry.hub_description import fetch_page
 
     def fetch(url: str) -> bytes:

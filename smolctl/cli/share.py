@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from smolctl.cli.cache_words import plural
 from smolctl.cli.invocation import Invocation
 from smolctl.cli.options import JsonFlag
 from smolctl.listening import Address, reachable_addresses
@@ -108,7 +109,7 @@ def _say_where(
     output: Output, store: Store, shared: SharedModels, here: _Place, *, selected: bool
 ) -> None:
     count = len(shared.models)
-    models = f"{count} model{'' if count == 1 else 's'}"
+    models = plural(count, "model")
     output.notice(f"Sharing {models}, read-only, at http://{here.first}. Ctrl-C ends it.")
     if count == 0:
         output.notice("What is pulled here meanwhile is shared at once.")

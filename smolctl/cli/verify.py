@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from smolctl.cli.df import plural, shown_name
+from smolctl.cli.cache_words import plural, shown_name, unindexed
 from smolctl.cli.invocation import Invocation
 from smolctl.cli.options import (
     CaFileFlag,
@@ -20,6 +20,7 @@ from smolctl.cli.options import (
 from smolctl.cli.progress import file_progress, transfer_progress
 from smolctl.errors import IntegrityError, RegistryUnavailable, UsageError
 from smolctl.model.units import format_size
+from smolctl.store.lost import has_lost_its_index
 from smolctl.store.verification import verify
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ def command(
     invocation = Invocation.of(ctx, offline=offline, network=network)
     store, output = invocation.store, invocation.output
     if repair and invocation.offline:
-        raise UsageError("--repair and --offline contradict each other")
+        raise UsageError(f"--repair and {invocation.settings.offline_by} contradict each other")
     if repair and not models:
         _remake_index(invocation)
     wanted = [store.get(name) for name in models] if models else None
@@ -169,6 +170,8 @@ def _raise(invocation: Invocation, found: Verification, outcomes: Sequence[Outco
     """Fail when something is damaged still, with what to do about it."""
     left = _left(found, outcomes)
     if not left:
+        if has_lost_its_index(invocation.store):
+            raise IntegrityError(unindexed(invocation.store))
         return
     names = _names(invocation, {m.id: m for damage in left for m in damage.models}.values())
     concerned = f", of {', '.join(names)}" if names else ""

@@ -25,6 +25,14 @@ if TYPE_CHECKING:
     from smolctl.engine.conversation import Message, Tool
     from smolctl.engine.vocabulary import Vocabulary
 
+_MARK = "\ufdd0\ufdd1"
+"""Two of Unicode's noncharacters, which no text has that is exchanged.
+
+Always the same, so that a conversation has the same tokens in each of its requests, whatever the
+template does to its texts. It is no secret: a message that has it is cut there, and no token comes
+of a cut.
+"""
+
 
 def without_control_tokens(
     messages: Sequence[Message], tools: Sequence[Tool], vocabulary: Vocabulary
@@ -52,7 +60,7 @@ def without_control_tokens(
         }
         if not spelled:
             return messages, tools, mark
-        mark = mark or _new_mark()
+        mark = _MARK
         messages, tools = _changed(messages, tools, _Breaking(spelled, mark))
 
 
@@ -66,13 +74,6 @@ class _Breaking:
         for token, broken in self._broken.items():
             text = text.replace(token, broken)
         return text
-
-
-def _new_mark() -> str:
-    """Return a text that no message has: by chance, so that none can be made to have it."""
-    import secrets  # here: it takes a while, and most messages need no mark
-
-    return "".join(chr(0xF0000 + byte) for byte in secrets.token_bytes(8))
 
 
 def _changed(

@@ -16,7 +16,7 @@ from smolctl.errors import InvalidGrammar
 _MAXIMUM_LETTERS = 256 * 1024
 _MAXIMUM_DEPTH = 64
 _MAXIMUM_RULES = 4096
-_MAXIMUM_REPETITIONS = 1000
+MAXIMUM_REPETITIONS = 1000
 _MAXIMUM_STEPS = 10_000
 """Steps from a rule's beginning to all places where its first letter may be."""
 
@@ -167,8 +167,8 @@ class _Parser:
         if sign == "{":
             low = int(found["low"])
             high = low if not found["comma"] else int(found["high"]) if found["high"] else None
-        if max(low, high or 0) > _MAXIMUM_REPETITIONS or (high is not None and high < low):
-            self._refuse(f"repeats at most {_MAXIMUM_REPETITIONS} times")
+        if max(low, high or 0) > MAXIMUM_REPETITIONS or (high is not None and high < low):
+            self._refuse(f"repeats at most {MAXIMUM_REPETITIONS} times")
         if isinstance(item, _Literal) and item.empty:
             self._refuse("there is nothing to repeat")
         self._skip(space)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NoReturn
 
+from smolctl.engine.gbnf import MAXIMUM_REPETITIONS
 from smolctl.errors import InvalidGrammar
 
 if TYPE_CHECKING:
@@ -129,8 +130,12 @@ class _Pattern:
         self._at = found.end()
         if found["sign"]:
             return f"( {item} ){found['sign']}"
-        high = found["high"] or "" if found["more"] else found["low"]
-        return f"( {item} ){{{found['low']},{high}}}"
+        low, high = int(found["low"]), int(found["high"] or found["low"])
+        if high < low:
+            self._refuse("a repetition ends before its beginning")
+        if high > MAXIMUM_REPETITIONS:
+            self._refuse(f"it repeats more than {MAXIMUM_REPETITIONS} times")
+        return f"( {item} ){{{low},{'' if found['more'] and not found['high'] else high}}}"
 
     def _class(self) -> _Ranges:
         """Read letters in brackets, after the first of these."""

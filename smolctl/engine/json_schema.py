@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 from typing import Any, NoReturn
 
-from smolctl.engine.gbnf import Grammar
+from smolctl.engine.gbnf import MAXIMUM_REPETITIONS, Grammar
 from smolctl.errors import InvalidGrammar
 
 _MAXIMUM_DEPTH = 48
@@ -227,7 +227,7 @@ class _Translation:
         return f'"{{" space ( ( {" | ".join(alternatives)} ) space ){mark} "}}"'
 
     def _array(self, schema: dict[str, Any], place: str, depth: int) -> str:
-        low, high = _count(schema, "minItems", 0, place), _count(schema, "maxItems", None, place)
+        low, high = _counts(schema, "minItems", "maxItems", place)
         prefix = schema.get("prefixItems", [])
         rest = schema.get("items", not prefix)
         if isinstance(rest, list):  # what `prefixItems` was called before 2020
@@ -240,7 +240,7 @@ class _Translation:
         ]
         if rest is not False:
             item = self._rule(rest, f"{place}/items", depth)
-            first = max((low or 0) - len(items), 0)
+            first = max(low - len(items), 0)
             last = None if high is None else max(high - len(items), 0)
             if not items:
                 return _list_of(item, first, last)
@@ -293,12 +293,12 @@ def _list_of(item: str, low: int, high: int | None) -> str:
 
 
 def _string(schema: dict[str, Any], place: str) -> str:
-    low, high = _count(schema, "minLength", 0, place), _count(schema, "maxLength", None, place)
     if "pattern" in schema:
         return _pattern(schema, place)
     form = schema.get("format")
     if isinstance(form, str) and form in _FORMATS:
         return f'"\\"" {_FORMATS[form]} "\\""'
+    low, high = _counts(schema, "minLength", "maxLength", place)
     if not low and high is None:
         return "string"
     return f'"\\"" letter{{{low},{"" if high is None else high}}} "\\""'
@@ -355,11 +355,20 @@ def _mapping(schema: dict[str, Any], keyword: str, place: str) -> dict[str, Any]
     return value
 
 
-def _count(schema: dict[str, Any], keyword: str, default: int | None, place: str) -> int | None:
-    value = schema.get(keyword, default)
-    if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 0):
-        _refuse(place, f"{keyword} is a number of 0 or more")
-    return value
+def _counts(schema: dict[str, Any], least: str, most: str, place: str) -> tuple[int, int | None]:
+    """Return the numbers that two keywords say: 0 and None where they are not there."""
+    low, high = schema.get(least), schema.get(most)
+    for keyword, value in ((least, low), (most, high)):
+        if value is None:
+            continue
+        if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+            _refuse(place, f"{keyword} is a number of 0 or more")
+        if value > MAXIMUM_REPETITIONS:
+            _refuse(place, f"{keyword} is more than {MAXIMUM_REPETITIONS}")
+    low = low or 0
+    if high is not None and high < low:
+        _refuse(place, f"{least} is more than {most}")
+    return low, high
 
 
 def _refuse(place: str, reason: str) -> NoReturn:

@@ -11,6 +11,9 @@ from smolctl.errors import NotRunnable
 _PIECE_BYTES = 64
 """Most pieces are shorter; a longer one is asked for twice."""
 
+_LEAD = "\n"
+"""What a text may be put after without a change to its own tokens: no word goes on over it."""
+
 
 class Vocabulary:
     """The `size` tokens of a loaded model. Several threads may use it: llama.cpp only reads it."""
@@ -50,8 +53,11 @@ class Vocabulary:
         beginning-of-sequence token is added where the model wants it and the template has not put
         it there (`llama_tokenize`, which would add a second one).
         """
-        pieces = text.split(mark) if mark else [text]
-        found = [token for piece in pieces for token in self._tokens(piece)]
+        first, *rest = text.split(mark) if mark else [text]
+        found = self._tokens(first)
+        lead = self._lead if rest else []
+        for piece in rest:
+            found += self._tokens(_LEAD + piece)[len(lead) :] if lead else self._tokens(piece)
         bos = self._lib.llama_vocab_bos(self.handle)
         if self._lib.llama_vocab_get_add_bos(self.handle) and found[:1] != [bos]:
             found.insert(0, bos)
@@ -73,6 +79,17 @@ class Vocabulary:
             if wanted(vocabulary) and token >= 0 and found[-1:] != [token]:
                 found.append(token)
         return found
+
+    @cached_property
+    def _lead(self) -> list[int]:
+        """The tokens of `_LEAD` where a text gets a space put before it; else none.
+
+        SentencePiece does that (`add_space_prefix`), and no call of llama.cpp leaves it out: it
+        goes before the lead then, whose tokens are taken off.
+        """
+        tokens = self._tokens(_LEAD)
+        written = b"".join(map(self.piece, tokens))
+        return tokens if written == b" " + _LEAD.encode() else []
 
     def _tokens(self, text: str) -> list[int]:
         encoded = text.encode(errors="replace")

@@ -223,16 +223,18 @@ class RegistryClient(Registry):  # type: ignore[misc]  # oras ships without type
             return None
         return response
 
-    def tags(self, repository: str, limit: int = PAGE) -> list[str]:
+    def tags(self, repository: str, limit: int = PAGE, *, once: bool = False) -> list[str]:
         """Return the repository's tags in the registry's order, the first `limit` of them.
 
         Pages are followed (distribution specification, "Listing Tags") as long as each has tags
-        that those before it had not. Raises `ModelNotFound`, `AccessDenied`,
+        that those before it had not. With `once` no failure is waited out, for who can do without
+        them. Raises `ModelNotFound`, `AccessDenied`,
         `RegistryUnavailable`, and `IntegrityError` for what is no list of tags.
         """
         path = self._container(repository).tags_url(N=min(limit, PAGE))
         names = NameList("tags", f"list of tags of {repository}", is_tag)
-        return names.read(partial(self._page, names, repository), f"{self.prefix}://{path}", limit)
+        page = partial(self._page, names, repository, once=once)
+        return names.read(page, f"{self.prefix}://{path}", limit)
 
     def repositories(self, limit: int) -> list[str]:
         """Return the registry's repositories in its order, the first `limit` of them.
@@ -243,7 +245,9 @@ class RegistryClient(Registry):  # type: ignore[misc]  # oras ships without type
         names = NameList("repositories", "list of repositories", is_repository)
         return names.read(partial(self._page, names, None), url, limit)
 
-    def _page(self, names: NameList, repository: str | None, url: str) -> tuple[bytes, str | None]:
+    def _page(
+        self, names: NameList, repository: str | None, url: str, *, once: bool = False
+    ) -> tuple[bytes, str | None]:
         """Return a page of `names` and the address of the next one, if this registry has it."""
 
         def ask() -> tuple[bytes, str | None]:
@@ -257,7 +261,7 @@ class RegistryClient(Registry):  # type: ignore[misc]  # oras ships without type
                 content = self._read(response, document.MAXIMUM_SIZE, names.what)
                 return content, following if is_ours else None
 
-        return self._retrying(ask)
+        return ask() if once else self._retrying(ask)
 
     def do_request(
         self,

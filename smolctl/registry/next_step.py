@@ -23,8 +23,8 @@ _DOCKERS_NAMESPACE = "ai/"
 def next_step(sources: Sequence[Source], reference: Reference) -> Iterator[None]:
     """Have a `ModelNotFound` of the block say which tags there are, or where else to look.
 
-    The registry, the last of `sources`, is asked for them; what keeps it from answering changes
-    nothing.
+    The registry, the last of `sources`, is asked for them, once; what keeps it from answering
+    changes nothing.
     """
     try:
         yield
@@ -39,7 +39,7 @@ def next_step(sources: Sequence[Source], reference: Reference) -> Iterator[None]
 
 def _tags_there(source: Source, reference: Reference) -> str | None:
     try:
-        tags = source.client.tags(reference.repository)
+        tags = source.client.tags(reference.repository, once=True)
     except ModelNotFound as error:
         return error.hint or search_hint(reference)
     except SmolctlError:

@@ -88,7 +88,8 @@ def search_registry(words: Sequence[str], client: RegistryClient) -> list[FoundM
     try:
         paths = client.repositories(MAXIMUM_REPOSITORIES)
     except AccessDenied as error:
-        raise AccessDenied(error.message, hint=f"{error.hint} {hint}") from error
+        login = f"{error.hint} " if error.hint else ""
+        raise AccessDenied(error.message, hint=f"{login}{hint}") from error
     except ModelNotFound as error:
         raise RegistryUnavailable(f"{registry} does not list its models", hint=hint) from error
     except TransientFailure:

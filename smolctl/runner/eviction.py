@@ -25,14 +25,16 @@ def fit_with_room(
     options: EngineOptions,
     make_room: Callable[[], bool],
     reclaimable: Callable[[], int],
+    wanted_context: int = 0,
 ) -> EngineOptions:
     """Return what `Runnable.fit` does, after `make_room` was called for as long as that helps.
 
     `make_room` returns False when there is no more to be had, and `reclaimable` the bytes that it
-    can make at most. Raises `TooLittleMemory` when the model does not fit then; before anything
-    is given up, if that much would not do.
+    can make at most. A context that is left open is to hold `wanted_context` tokens. Raises
+    `TooLittleMemory` when the model does not fit then; before anything is given up, if that much
+    would not do.
     """
-    enough = min(runnable.full_context or 0, _WORTH_A_PLACE)
+    enough = min(runnable.full_context or 0, max(_WORTH_A_PLACE, wanted_context))
     asked = False
     while True:
         try:

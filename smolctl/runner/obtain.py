@@ -78,6 +78,7 @@ def obtain_worker(
             wanted.options,
             folder,
             keep_alive=_keep_alive(keep_alive, settings),
+            wanted_context=tokens,
             debug=debug,
         )
         return start_worker(specification, lock, on_long=on_long)
@@ -116,6 +117,8 @@ class _Wanted:
         """Whether a new worker would have a context for what that of `worker` does not hold."""
         if self.tokens <= worker.context_size or "context_size" in self.expectation.options:
             return False
+        if worker.wanted_context > worker.context_size:
+            return False  # it is as large as it could be made: what is free is an estimate
         if worker.full_context is not None and worker.context_size >= worker.full_context:
             return False
         try:

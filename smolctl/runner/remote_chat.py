@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from contextlib import contextmanager
-from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from smolctl.engine.conversation import Delta, ToolCallDelta
@@ -105,7 +104,7 @@ class RemoteChat:
                     CHAT_PATH,
                     body,
                     headers=self._headers,
-                    on_silence=partial(check_answers, self._endpoint),
+                    on_silence=self._check_answers,
                 )
             except ConnectionLost as error:
                 if self._start is None and not error.begun:
@@ -139,20 +138,16 @@ class RemoteChat:
         self.load(refusal.prompt_tokens + 1)
         return (self.context_size or 0) > refusal.context_size
 
+    def _check_answers(self) -> None:
+        """Raise `NotRunnable` where a worker hangs. Of a gateway nobody knows."""
+        if self._endpoint.path is not None:
+            from smolctl.runner.workers import check_answers
+
+            check_answers(self._endpoint.path)
+
     def _ended(self, reason: str | None) -> NotRunnable:
         """Return the error for a stream that broke off."""
         return broken_off(self._endpoint, self._log, reason)
-
-
-def check_answers(endpoint: Endpoint) -> None:
-    """Raise `NotRunnable` where a worker at `endpoint` does not answer: it will not, then.
-
-    One that is busy with a long prompt does. Of a gateway nobody knows.
-    """
-    if endpoint.path is not None:
-        from smolctl.runner.workers import find_worker
-
-        find_worker(endpoint.path)
 
 
 def broken_off(endpoint: Endpoint, log: Path | None, reason: str | None = None) -> NotRunnable:

@@ -133,6 +133,7 @@ def _status(
         version=__version__,
         context_size=loaded.engine.context_size,
         full_context=loaded.runnable.full_context if left_open else None,
+        wanted_context=specification.wanted_context,
         sequences=loaded.options.sequences,
         shared_cache=loaded.options.shared_cache,
         mode="completion" if loaded.engine.generates else "embedding",

@@ -26,13 +26,15 @@ _OPTION_FIELDS = frozenset(field.name for field in fields(EngineOptions))
 class WorkerSpecification:
     """The model, how to load it, and the seconds to stay when idle (negative: for ever).
 
-    `folder` is where its workers belong. `debug` sends llama.cpp's log to the worker's.
+    `folder` is where its workers belong. A context that is left open is to hold `wanted_context`
+    tokens, if idle workers can make room for that. `debug` sends llama.cpp's log to the worker's.
     """
 
     source: ModelSource
     options: EngineOptions
     folder: WorkerFolder
     keep_alive: float = DEFAULT_KEEP_ALIVE
+    wanted_context: int = 0
     debug: bool = False
 
     @property
@@ -57,6 +59,7 @@ class WorkerSpecification:
                 options=EngineOptions(**_only(value["options"], _OPTION_FIELDS)),
                 folder=WorkerFolder(**{k: Path(v) for k, v in value["folder"].items()}),
                 keep_alive=float(value["keep_alive"]),
+                wanted_context=int(value["wanted_context"]),
                 debug=bool(value["debug"]),
             )
         except (ValueError, TypeError, KeyError, AttributeError) as error:

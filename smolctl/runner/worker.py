@@ -91,6 +91,7 @@ def _load(specification: WorkerSpecification) -> LoadedModel:
             specification.options,
             lambda: evict_one(folder, log),
             lambda: idle_memory(folder),
+            specification.wanted_context,
         )
         loaded = LoadedModel.open(runnable, options, debug=specification.debug, on_abort=_crashed)
     caches = 1 if options.shared_cache else options.sequences

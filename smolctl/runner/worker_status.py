@@ -18,9 +18,9 @@ class Worker:
 
     `options` are those of its engine that can be named, `mode` is `completion` or `embedding`.
     `context_size` is what it was loaded with, and `full_context` what it would have been with
-    enough memory, None where a size was asked for. `expires_at` is None while it is busy, or stays
-    for ever; `keep_alive` then tells which. What a worker of another version does not say has a
-    default.
+    enough memory, None where a size was asked for; `wanted_context` are the tokens that it was
+    loaded anew to hold, if it was. `expires_at` is None while it is busy, or stays for ever;
+    `keep_alive` then tells which. What a worker of another version does not say has a default.
     """
 
     socket: Path
@@ -31,6 +31,7 @@ class Worker:
     names: tuple[str, ...] = ()
     context_size: int = 0
     full_context: int | None = None
+    wanted_context: int = 0
     sequences: int = 1
     shared_cache: bool = False
     mode: str = "completion"

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from smolctl.settings import Settings
 
 _ANSWER_SECONDS = 5.0
+_PATIENCE_SECONDS = 30.0
+"""How long a worker may take to answer before the replies that it owes are given up."""
+
 _LEAVING_SECONDS = 30.0
 
 
@@ -36,14 +39,16 @@ def worker_options(options: EngineOptions, *, parallel: bool) -> EngineOptions:
     return replace(options, sequences=DEFAULT_SEQUENCES, shared_cache=True)
 
 
-def find_worker(socket: Path) -> Worker | None:
+def find_worker(socket: Path, seconds: float | None = None) -> Worker | None:
     """Return the worker that serves `socket`; None when nobody does.
 
-    Raises `NotRunnable` when somebody is there and does not answer.
+    It has so many `seconds` to answer in, None for a few. Raises `NotRunnable` when somebody is
+    there and does not answer.
     """
+    timeout = _ANSWER_SECONDS if seconds is None else seconds
     for _ in range(2):
         try:
-            with Endpoint(socket).request("GET", "/worker", timeout=_ANSWER_SECONDS) as response:
+            with Endpoint(socket).request("GET", "/worker", timeout=timeout) as response:
                 return Worker.parse(socket, response.json())
         except ConnectionLost as error:
             if isinstance(error.__cause__, TimeoutError):
@@ -53,6 +58,14 @@ def find_worker(socket: Path) -> Worker | None:
                 ) from error
             # It may have left just then: look once more.
     return None
+
+
+def check_answers(socket: Path) -> None:
+    """Raise `NotRunnable` where the worker at `socket` hangs: it answers nobody any more.
+
+    One that is busy with a long prompt does answer, if not at once on a machine that swaps.
+    """
+    find_worker(socket, _PATIENCE_SECONDS)
 
 
 def running_workers(settings: Settings) -> list[Worker]:

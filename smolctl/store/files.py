@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -64,7 +65,7 @@ def gguf_path(store: Store, model: StoredModel, files: ModelFiles) -> Path:
     with storage_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
         for link, shard in zip(links, files.weights, strict=True):
-            if not link.is_symlink():
+            with suppress(FileExistsError):  # made before, or by another process just now
                 link.symlink_to(os.path.relpath(shard, folder))
     return links[0]
 

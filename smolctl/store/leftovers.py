@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import re
 import shutil
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from smolctl.errors import IntegrityError
@@ -16,7 +18,6 @@ from smolctl.store.storage import is_locked, lock_file, storage_errors
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
-    from pathlib import Path
 
     from smolctl.store.blobs import Blobs
     from smolctl.store.store import Store
@@ -88,8 +89,9 @@ def unfinished(store: Store) -> list[Leftover]:
             found[entry] = Leftover(Kind.scratch, entry, size, size, modified)
         elif (named := _named(entry)) is not None and named[1] in (None, ".journal"):
             path = store.blobs.partial_path(named[0])
-            if path not in found:
-                found[path] = _partial(path, named[0])
+            partial = _partial(path, named[0]) if path not in found else None
+            if partial is not None:
+                found[path] = partial
     return list(found.values())
 
 
@@ -149,15 +151,18 @@ def delete_tree(path: Path) -> None:
             path.unlink(missing_ok=True)
 
 
-def _partial(path: Path, digest: Digest) -> Leftover:
+def _partial(path: Path, digest: Digest) -> Leftover | None:
+    """Return the partial blob at `path`; None when it has gone, whole or not."""
     statuses = [_stat(path), _stat(journal_path(path))]
     there = [status for status in statuses if status is not None]
+    if not there:
+        return None
     return Leftover(
         Kind.partial,
         path,
         sum(status.st_blocks * _BLOCK for status in there),
         statuses[0].st_size if statuses[0] is not None else 0,
-        max((status.st_mtime for status in there), default=0.0),
+        max(status.st_mtime for status in there),
         digest,
     )
 
@@ -195,11 +200,12 @@ def _stat(path: Path) -> os.stat_result | None:
 def _tree(path: Path) -> tuple[int, float]:
     """Return the bytes of disk that a file or a folder takes, and when it last changed."""
     size, modified = 0, 0.0
-    for each in (path, *path.rglob("*")) if path.is_dir() else (path,):
-        try:
-            status = each.lstat()
-        except FileNotFoundError:
-            continue  # somebody is at work there
-        size += status.st_blocks * _BLOCK
-        modified = max(modified, status.st_mtime)
+    # Not `rglob`, for which a folder that goes meanwhile is an error: somebody is at work there.
+    inside = (Path(at, name) for at, folders, files in os.walk(path) for name in folders + files)
+    with storage_errors(path):
+        for each in (path, *inside):
+            with suppress(FileNotFoundError):
+                status = each.lstat()
+                size += status.st_blocks * _BLOCK
+                modified = max(modified, status.st_mtime)
     return size, modified

@@ -17,6 +17,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from smolctl.store.blobs import Blobs
+    from smolctl.store.store import Store
+
+
+def has_lost_its_index(store: Store) -> bool:
+    """Whether there are models in `store`, and no index that could name them."""
+    return not store.index_path.exists() and any(manifests_here(store.blobs))
 
 
 def manifests_here(blobs: Blobs) -> Iterator[Descriptor]:

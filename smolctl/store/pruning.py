@@ -26,7 +26,7 @@ from smolctl.store.leftovers import (
     unnamed_blobs,
     unpacked,
 )
-from smolctl.store.lost import manifests_here
+from smolctl.store.lost import has_lost_its_index
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -109,17 +109,21 @@ def plan(store: Store, rule: Rule, now: float | None = None) -> Plan:
     unreadable = [each.model for each in contents if each.problem is not None]
     named = {digest for each in contents for digest in each.digests}
 
+    def is_young(modified: float, age: float) -> bool:
+        # Without an age, no clock decides: what is being written may be newer than `now`.
+        return age > 0 and modified > now - age
+
     def by_age(found: Iterable[Leftover], age: float) -> tuple[list[Leftover], list[Leftover]]:
         split: tuple[list[Leftover], list[Leftover]] = ([], [])
         for each in found:
-            split[each.modified > now - age].append(each)
+            split[is_young(each.modified, age)].append(each)
         return split
 
     age = 0.0 if rule.everything else UNFINISHED_SECONDS
     old, young = by_age(unfinished(store), age if rule.age is None else rule.age)
     is_going_on = any(each.kind is Kind.partial for each in young)
     unnamed = unnamed_blobs(store, named)
-    is_unindexed = not rule.everything and _has_lost_its_index(store)
+    is_unindexed = has_lost_its_index(store)
     if not unreadable and not is_unindexed:
         blobs_age = (age if is_going_on else 0.0) if rule.age is None else rule.age
         loose = [
@@ -138,7 +142,7 @@ def plan(store: Store, rule: Rule, now: float | None = None) -> Plan:
         for each in untagged
         if rule.everything
         and each.model not in loaded
-        and _came(store, each.model) <= now - (rule.age or 0.0)
+        and not is_young(_came(store, each.model), rule.age or 0.0)
     ]
     return Plan(
         tuple(_freed(going, contents)),
@@ -178,11 +182,6 @@ def carry_out(store: Store, plan: Plan) -> Pruned:
         else:
             busy += [*scratch, *blobs.values()]
     return Pruned(tuple(models), tuple(went), tuple(busy), not is_quiet)
-
-
-def _has_lost_its_index(store: Store) -> bool:
-    """Whether there are models here, and no index that could name them."""
-    return not store.index_path.exists() and any(manifests_here(store.blobs))
 
 
 def _came(store: Store, model: StoredModel) -> float:

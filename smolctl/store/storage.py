@@ -8,7 +8,7 @@ import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from smolctl.errors import StorageError
+from smolctl.errors import DiskFull, StorageError
 from smolctl.model.units import format_size
 
 if TYPE_CHECKING:
@@ -28,10 +28,7 @@ def storage_errors(path: Path) -> Iterator[None]:
     except OSError as error:
         reason = error.strerror or str(error)
         if error.errno in _FULL:
-            raise StorageError(
-                f"the disk is full: cannot write {path}",
-                hint=_MORE_ROOM,
-            ) from error
+            raise DiskFull(f"the disk is full: cannot write {path}", hint=_MORE_ROOM) from error
         if error.errno in _FORBIDDEN:
             raise StorageError(
                 f"no permission: {path}: {reason}",

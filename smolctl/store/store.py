@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
-from smolctl.errors import IntegrityError, ModelNotFound, StorageError, UsageError
+from smolctl.errors import DiskFull, IntegrityError, ModelNotFound, StorageError, UsageError
 from smolctl.model.artifact import Artifact
 from smolctl.model.descriptor import Descriptor
 from smolctl.model.manifest import MANIFEST_TYPE, Manifest, is_index
@@ -225,9 +225,7 @@ class Store:
             if tag is not None and len(current.names) > 1:
                 self._write_index(index.without_name(tag))
                 return Removal((tag,), None, 0)
-            changed = index.without_manifest(current.id)
-            self._write_index(changed)
-            freed = self._remove_unreferenced(current, changed)
+            freed = self._delete(current, index)
         return Removal(current.names, current.id, freed)
 
     def remove_untagged(self, model: StoredModel) -> Removal | None:
@@ -236,9 +234,7 @@ class Store:
             current = _model(index, model.id)
             if current is None or current.tags:
                 return None
-            changed = index.without_manifest(current.id)
-            self._write_index(changed)
-            freed = self._remove_unreferenced(current, changed)
+            freed = self._delete(current, index)
         return Removal(current.names, current.id, freed)
 
     def drop_unreferenced(self, digests: Collection[Digest]) -> dict[Digest, int]:
@@ -277,6 +273,7 @@ class Store:
     def prepare(self) -> None:
         """Make the layout's folders and files if they are not there.
 
+        The file `oci-layout` may have been lost: blobs with an index are a cache without it.
         Raises `StorageError` when the folder cannot be made, or is somebody's who keeps other
         things in it.
         """
@@ -287,7 +284,7 @@ class Store:
             self.root.mkdir(parents=True, exist_ok=True)
             there = {path.name for path in self.root.iterdir()}
             # Unless another process has made the layout, and more, while we looked.
-            if there - _UNFINISHED - _EVERYWHERE and not layout.exists():
+            if there - _UNFINISHED - _EVERYWHERE and not self.is_made:
                 raise StorageError(
                     f"{self.root} is not empty and is not a model cache",
                     hint="Set SMOLCTL_HOME to an empty folder, or one that does not exist yet.",
@@ -307,6 +304,7 @@ class Store:
 
         if not self.is_made:
             return None
+        self.prepare()
         with locked(self._lock_path):
             is_damaged = False
             try:
@@ -327,7 +325,14 @@ class Store:
     @property
     def is_made(self) -> bool:
         """Whether there is a cache: what lies in a folder that is none is somebody else's."""
-        return (self.root / _LAYOUT_FILE).exists()
+        return (self.root / _LAYOUT_FILE).exists() or self._has_lost_its_layout
+
+    @property
+    def _has_lost_its_layout(self) -> bool:
+        try:
+            return (self.root / "blobs").is_dir() and bool(self._index.entries)
+        except (IntegrityError, StorageError):
+            return False
 
     @property
     def _index(self) -> Index:
@@ -351,13 +356,22 @@ class Store:
     def _write_index(self, index: Index) -> None:
         replace_file(self.index_path, index.to_bytes())
 
-    def _remove_unreferenced(self, model: StoredModel, index: Index) -> int:
-        """Delete the blobs of `model` that nothing in `index` names; returns the bytes freed."""
+    def _delete(self, model: StoredModel, index: Index) -> int:
+        """Take `model` out of `index`, and delete what only it has; returns the bytes freed."""
         try:
             candidates = self._blobs_of(model.manifest)
         except IntegrityError:  # its manifest is damaged: what it named is unknown, and stays
-            candidates = {model.manifest.digest}
-        return sum(self._drop(candidates, index).values())
+            candidates = {model.id}
+        left = index.without_manifest(model.id)
+        freed = 0
+        try:
+            self._write_index(left)
+        except DiskFull:
+            # What goes makes the room. Its manifest goes last: were this to end here, the model
+            # could be removed again.
+            freed = sum(self._drop(candidates - {model.id}, left).values())
+            self._write_index(left)
+        return freed + sum(self._drop(candidates, left).values())
 
     def _drop(self, candidates: set[Digest], index: Index) -> dict[Digest, int]:
         """Delete those of `candidates` that nothing in `index` names; returns the bytes of each."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from smolctl.store.contents import Contents, contents_of, own_size, unique_size
 from smolctl.store.leftovers import Kind, Leftover, unfinished, unnamed_blobs, unpacked
+from smolctl.store.lost import has_lost_its_index
 from smolctl.store.storage import storage_errors
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ class Share:
 class Usage:
     """What is in the cache. `archives` belong to models, or are left over.
 
-    `free` and `capacity` are bytes of the disk.
+    `free` and `capacity` are bytes of the disk. `is_unindexed` is whether the index was lost.
     """
 
     models: tuple[Contents, ...]
@@ -38,11 +39,12 @@ class Usage:
     archives: tuple[Leftover, ...]
     free: int
     capacity: int
+    is_unindexed: bool
 
     @property
     def is_known(self) -> bool:
-        """Whether every manifest can be read; else a blob without a name may have one."""
-        return all(contents.problem is None for contents in self.models)
+        """Whether it is known which blobs have a name: from the index, and from every manifest."""
+        return not self.is_unindexed and all(contents.problem is None for contents in self.models)
 
     def own(self, contents: Contents) -> int:
         """Return the bytes that removing the model frees."""
@@ -112,6 +114,7 @@ def measure(store: Store) -> Usage:
         tuple(unpacked(store)),
         free,
         capacity,
+        has_lost_its_index(store),
     )
 
 

@@ -277,9 +277,9 @@ MODELS = (
         (38, ["MODEL NAME          SIZE", "ai/smollm2:latest   1 MB", "ai/東京:v1          2 MB"]),
         (
             23,
-            ["MODEL NAME         SIZE", "ai/smoll…:latest   1 MB", "ai/東京:v1         2 MB"],
+            ["MODEL NAME         SIZE", "…/smollm2:latest   1 MB", "ai/東京:v1         2 MB"],
         ),
-        (20, ["MODEL NAME      SIZE", "ai/smo…latest   1 MB", "ai/東京:v1      2 MB"]),
+        (20, ["MODEL NAME      SIZE", "…/smol…latest   1 MB", "ai/東京:v1      2 MB"]),
     ],
 )
 def test_a_table_is_as_wide_as_a_terminal_at_most(
@@ -290,6 +290,24 @@ def test_a_table_is_as_wide_as_a_terminal_at_most(
 
     seen = drawn(monkeypatch, "stdout", columns, say)
     assert seen[: len(lines)] == lines
+
+
+@pytest.mark.parametrize(
+    ("columns", "name"),
+    [
+        (26, "127.0.0.1:5000/team/big:v1"),
+        (25, "127.0.0.1:50…/team/big:v1"),
+        (18, "127.0…/team/big:v1"),
+        (13, "…/team/big:v1"),
+        (12, "…/big:v1"),
+    ],
+)
+def test_of_a_name_the_registry_is_shortened_first(columns: int, name: str) -> None:
+    assert fitted([["NAME"], ["127.0.0.1:5000/team/big:v1"]], (), columns)[1] == [name]
+
+
+def test_a_prompt_with_a_slash_is_shortened_in_its_middle() -> None:
+    assert fitted([["PROMPT"], ["read and/or write"]], (), 13)[1] == ["read a… write"]
 
 
 @given(

@@ -100,6 +100,9 @@ class TestDockerHub:
     def test_is_not_asked_offline(self, smolctl: Smolctl, flags: list[str]) -> None:
         done = smolctl("model", "search", "--offline", *flags, "qwen", expect=2)
         assert "--offline keeps smolctl away from" in done.stderr
+        smolctl.environment["SMOLCTL_OFFLINE"] = "1"
+        done = smolctl("model", "search", *flags, "qwen", expect=2)
+        assert "SMOLCTL_OFFLINE keeps smolctl away from" in done.stderr
 
 
 class TestARegistry:

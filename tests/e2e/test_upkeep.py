@@ -162,3 +162,26 @@ def test_a_damaged_index_is_made_anew_and_pulling_names_the_models_again(
     smolctl("model", "pull", "-q", name, expect=0)
     assert registry.sent.total() - before == len(SMALL.manifest)
     assert "team/small:v1" in smolctl("model", "ls", expect=0).stdout
+
+
+def test_an_index_that_was_lost_is_missed_and_costs_no_model(smolctl: Smolctl, name: str) -> None:
+    (smolctl.home / "index.json").unlink()
+    missing = f"{smolctl.home / 'index.json'} is missing"
+    assert missing in smolctl("model", "df", expect=0).stderr
+    pruned = smolctl("model", "prune", "--all", "--yes", expect=0)
+    assert "Total reclaimed space: 0 B" in pruned.stdout
+    assert missing in pruned.stderr
+    assert missing in smolctl("model", "verify", expect=6).stderr
+    smolctl("model", "verify", "--repair", expect=0)
+    smolctl("model", "pull", "-q", name, expect=0)
+    smolctl("model", "verify", name, expect=0)
+
+
+def test_on_a_narrow_terminal_a_models_name_is_whole(smolctl: Smolctl, name: str) -> None:
+    code, drawn = smolctl.on_a_terminal("model", "df", "-v", columns=len(name) + 15)
+    assert code == 0
+    lines = drawn.decode().splitlines()
+    assert next(line.split() for line in lines if "UNIQUE SIZE" in line) == [
+        "MODEL", "NAME", "UNIQUE", "SIZE",
+    ]  # fmt: skip
+    assert any(line.startswith(name) for line in lines)

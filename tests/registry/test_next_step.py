@@ -51,6 +51,7 @@ def test_what_has_a_hint_or_another_cause_is_left_alone(registry: FaultyRegistry
     assert registry.requests == []
     registry.spoil("/tags/list", instead(error(500, "UNKNOWN")))
     assert hint(registry, "team/model", ModelNotFound("a")) is None
+    assert len(registry.requests) == 1, "an error does not wait for what would come with it"
 
 
 def test_a_repository_that_is_not_there_is_searched_for() -> None:

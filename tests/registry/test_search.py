@@ -166,6 +166,14 @@ class TestARegistry:
             search(registry)
         assert f"smolctl login {registry.host}" in (caught.value.hint or "")
 
+    def test_that_refuses_without_a_way_out_still_has_ours(self, registry: FaultyRegistry) -> None:
+        challenge = f'Bearer realm="http://{registry.host}/token",service="r"'
+        registry.spoil("/_catalog", instead(unauthorized(challenge)))
+        registry.spoil("/token", instead(Answer.of(b'{"token": "no token"}')))
+        with pytest.raises(AccessDenied, match="granted no usable token") as caught:
+            search(registry)
+        assert (caught.value.hint or "").startswith("Many registries list nothing.")
+
     @pytest.mark.parametrize("body", [b"[]", b"<html>", b'{"repositories": 1}'])
     def test_that_answers_nonsense_is_an_error(self, registry: FaultyRegistry, body: bytes) -> None:
         registry.spoil("/_catalog", instead(Answer.of(body)))

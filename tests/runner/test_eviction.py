@@ -42,11 +42,11 @@ class Machine:
             return True
         return False
 
-    def fitted(self, asked: int | None = None) -> int | None:
+    def fitted(self, asked: int | None = None, wanted: int = 0) -> int | None:
         model = cast("Runnable", self)
         options = EngineOptions(context_size=asked)
         reclaimable = self.reclaimable
-        return fit_with_room(model, options, self.make_room, reclaimable).context_size
+        return fit_with_room(model, options, self.make_room, reclaimable, wanted).context_size
 
     def reclaimable(self) -> int:
         # The real `usable_memory` is added to it.
@@ -71,6 +71,12 @@ def test_a_context_that_is_left_open_takes_a_comfortable_one() -> None:
     assert machine.fitted() == 10_000
     assert machine.held == [4_000]
     assert Machine(1_000, [2_000], full_context=1_000).fitted() == 1_000
+
+
+def test_one_for_a_long_prompt_takes_what_that_needs() -> None:
+    machine = Machine(10_000, [5_000, 5_000, 5_000])
+    assert machine.fitted(wanted=18_000) == 20_000
+    assert machine.held == [5_000]
 
 
 def test_what_does_not_fit_with_everybody_gone_is_an_error_with_the_numbers() -> None:

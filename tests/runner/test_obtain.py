@@ -29,7 +29,10 @@ CONTEXT = 1024
 
 @dataclass
 class Machine:
-    """Workers, as `obtain_worker` sees them. It has `memory` bytes, beside those of `running`."""
+    """Workers, as `obtain_worker` sees them. It has `memory` bytes, beside those of `running`.
+
+    The context of a new one may be `cut` all the same.
+    """
 
     settings: Settings
     source: ModelSource
@@ -37,6 +40,8 @@ class Machine:
     running: list[Worker] = field(default_factory=list)
     said: list[str] = field(default_factory=list)
     started: list[EngineOptions] = field(default_factory=list)
+    wanted: list[int] = field(default_factory=list)
+    cut: int | None = None
 
     def run(self, context_size: int | None = None, cut: int | None = None, **changes: Any) -> None:
         """Have a worker run whose context was asked for, or left open and perhaps `cut`."""
@@ -61,7 +66,12 @@ class Machine:
 
     def start(self, specification: WorkerSpecification, *_: object, **__: object) -> Worker:
         self.started.append(specification.options)
-        self.run(specification.options.context_size)
+        self.wanted.append(specification.wanted_context)
+        self.run(
+            specification.options.context_size,
+            self.cut,
+            wanted_context=specification.wanted_context,
+        )
         return self.running[0]
 
     def obtain(self, tokens: int = 0, **options: Any) -> Worker:
@@ -125,6 +135,13 @@ class TestAContextThatMemoryHasCut:
         machine.run(cut=256)
         machine.obtain(tokens=600)
         assert len(machine.started) == 1
+
+    def test_is_not_loaded_anew_again_where_that_did_not_help(self, machine: Machine) -> None:
+        machine.run(cut=256)
+        machine.cut = 300
+        for tokens in (600, 600, 601):
+            assert machine.obtain(tokens=tokens).context_size == 300
+        assert machine.wanted == [600]
 
     def test_is_never_larger_than_the_models(self, machine: Machine) -> None:
         machine.run()

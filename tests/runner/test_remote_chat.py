@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import threading
+import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -26,11 +27,13 @@ from smolctl.errors import (
 from smolctl.runner import connection, workers
 from smolctl.runner.connection import ConnectionLost, Endpoint
 from smolctl.runner.remote_chat import RemoteChat, Start
-from tests.support.fake_worker import FakeWorker, Hanging
+from tests.support.fake_worker import FakeWorker, Hanging, answering
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from tests.support.fake_worker import Asked
 
 CHAT = ChatRequest((Message("user", "hi"),), Sampling(temperature=0))
 DONE = "data: [DONE]\n\n"
@@ -240,7 +243,7 @@ def test_an_answer_that_has_begun_is_not_asked_for_again() -> None:
 
 def test_a_worker_that_hangs_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connection, "SILENCE_SECONDS", 0)
-    monkeypatch.setattr(workers, "_ANSWER_SECONDS", 0.1)
+    monkeypatch.setattr(workers, "_PATIENCE_SECONDS", 0.1)
     hanging = Hanging()
     with FakeWorker(tmp_path / "w.sock", hanging) as fake:
         model = RemoteChat("m", Endpoint(fake.path), {}, start=starter([]))
@@ -248,6 +251,28 @@ def test_a_worker_that_hangs_is_an_error(tmp_path: Path, monkeypatch: pytest.Mon
             replied(model)
         hanging.over.set()
     assert "unload --all" in (caught.value.hint or "")
+
+
+def test_one_that_takes_its_time_to_answer_anything_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a machine that swaps: a question of `ps` is given up long before."""
+    monkeypatch.setattr(connection, "SILENCE_SECONDS", 0)
+    monkeypatch.setattr(workers, "_ANSWER_SECONDS", 0)
+    asked = threading.Event()
+
+    def thinking(server: socket.socket, _: Asked) -> None:
+        assert asked.wait(30)
+        server.sendall(PARIS)
+
+    def slow(server: socket.socket, asking: Asked) -> None:
+        time.sleep(0.3)  # the wait itself is what is tried
+        answering(b"{}")(server, asking)
+        asked.set()
+
+    with FakeWorker(tmp_path / "w.sock", thinking, slow) as fake:
+        model = RemoteChat("m", Endpoint(fake.path), {}, start=starter([]))
+        assert replied(model) == [Delta(content="Paris")]
 
 
 def test_nobody_is_started_behind_a_gateway() -> None:

@@ -5,6 +5,7 @@ import hashlib
 import io
 import sys
 import tarfile
+from pathlib import Path
 
 import pytest
 
@@ -225,6 +226,21 @@ def test_shards_are_linked_under_the_names_llama_cpp_looks_for(store):
     assert gguf_path(store, model, files) == first
     store.remove("packed")
     assert not first.parent.exists()
+
+
+def test_links_to_shards_may_be_made_by_another_one_meanwhile(store, monkeypatch):
+    shards = [b"GGUF first", b"GGUF second"]
+    kind = "application/vnd.docker.ai.gguf.v3"
+    model = put(store, *((kind, shard, None) for shard in shards), schema=ConfigSchema.DOCKER_V01)
+    link = Path.symlink_to
+
+    def link_after_another(path, target):
+        link(path, target)
+        link(path, target)
+
+    monkeypatch.setattr(Path, "symlink_to", link_after_another)
+    first = gguf_path(store, model, model_files(store, store.artifact(model)))
+    assert [path.read_bytes() for path in sorted(first.parent.iterdir())] == shards
 
 
 def test_missing_weights_are_damage(store):

@@ -4,13 +4,14 @@ import os
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
 from smolctl.model.descriptor import Descriptor
 from smolctl.model.reference import Reference
 from smolctl.store.importing import scratch_folder
-from smolctl.store.leftovers import Kind
+from smolctl.store.leftovers import Kind, unfinished, unpacked
 from smolctl.store.pruning import Rule, carry_out, plan
 from smolctl.store.store import Store
 from smolctl.store.usage import measure
@@ -134,6 +135,37 @@ def test_a_partial_blob_that_was_gone_on_with_after_it_was_planned_stays(store):
     assert store.blobs.partial_size(blob) > 1_000_000
 
 
+def test_any_age_is_that_of_what_changed_after_the_prune_began_too(store):
+    # Another one pulls meanwhile, or the clock of the disk's machine is ahead.
+    model = put(store, "smollm2")
+    put(store, "smollm2", weights=CONTENT[4:])
+    blob, partial = orphan(store, age=-60), broken_off(store, age=-60)
+    make_older(store.blobs.path(model.id), -60)
+    planned = plan(store, Rule(everything=True, age=0))
+    assert {each.digest for each in planned.leftovers} == {blob.digest, partial.digest}
+    assert ([each.id for each, _ in planned.models], planned.young) == ([model.id], ())
+
+
+def test_what_goes_while_it_is_looked_for_is_not_there(store, monkeypatch):
+    blob = broken_off(store)
+    folder = store.root / "unpacked" / f"sha256-{'0' * 64}"
+    (folder / "inner").mkdir(parents=True)
+    scandir, stat = os.scandir, Path.stat
+
+    def gone(look):
+        def looked(path, **more):
+            if str(path).endswith("inner") or blob.digest.hex in str(path):
+                raise FileNotFoundError(2, "No such file or directory")
+            return look(path, **more)
+
+        return looked
+
+    monkeypatch.setattr(os, "scandir", gone(scandir))
+    monkeypatch.setattr(Path, "stat", gone(stat))
+    assert unfinished(store) == []
+    assert [each.path for each in unpacked(store)] == [folder]
+
+
 WRITE = """
 import sys
 from pathlib import Path
@@ -227,6 +259,8 @@ def test_models_whose_index_was_lost_are_not_taken_for_waste(store):
     before = blobs(store)
     assert plan(store, Rule(age=0)).is_unindexed
     assert prune(store).leftovers == ()
+    assert prune(store, everything=True, age=0).leftovers == ()
+    assert measure(store).total.reclaimable == 0
     assert blobs(store) == before
     assert [each.id for each in store.remake_index()] == [model.id]
     assert store.remake_index() is None

@@ -242,10 +242,55 @@ def test_somebody_elses_folder_is_refused_and_left_alone(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["precious.txt"]
 
 
+def test_a_layout_file_that_was_lost_is_written_again(store):
+    model = put(store, "smollm2")
+    layout = store.root / "oci-layout"
+    written = layout.read_bytes()
+    layout.unlink()
+    assert store.is_made
+    put(store, "other", weights=b"GGUF other")
+    assert layout.read_bytes() == written
+    layout.unlink()
+    assert store.remake_index() is None
+    assert layout.read_bytes() == written
+    assert store.missing_blobs(store.artifact(model).manifest) == []
+
+
+@pytest.mark.parametrize("index", ["", "{}", '{"manifests": []}', '["mine"]'])
+def test_a_page_of_somebody_elses_is_no_cache_that_lost_its_layout_file(tmp_path, index):
+    (tmp_path / "blobs").mkdir()
+    (tmp_path / "index.json").write_text(index)
+    with pytest.raises(StorageError, match="not a model cache"):
+        put(Store(tmp_path), "smollm2")
+    assert not Store(tmp_path).is_made
+    assert (tmp_path / "index.json").read_text() == index
+
+
 def test_a_disk_of_its_own_is_taken(tmp_path):
     (tmp_path / "lost+found").mkdir()
     put(Store(tmp_path), "smollm2")
     assert Store(tmp_path).find("smollm2") is not None
+
+
+def test_a_model_can_be_removed_from_a_full_disk(store, monkeypatch):
+    put(store, "other")
+    model = put(store, "smollm2", weights=b"GGUF own")
+    own = store.blobs.path(Descriptor.of(b"GGUF own", "").digest)
+    sync = os.fsync
+
+    def full(handle):
+        if own.exists():
+            raise OSError(28, "No space left on device")
+        assert store.blobs.path(model.id).exists(), "or it could not be removed again"
+        sync(handle)
+
+    monkeypatch.setattr(os, "fsync", full)
+    removal = store.remove("smollm2")
+    assert removal.deleted == model.id
+    assert removal.freed > model.manifest.size + len(b"GGUF own")
+    assert names(store) == ["ai/other:latest"]
+    assert not store.blobs.path(model.id).exists()
+    assert store.missing_blobs(store.artifact(store.get("other")).manifest) == []
 
 
 def test_a_full_disk_leaves_the_index_as_it_was(store, monkeypatch):

@@ -10,7 +10,7 @@ import gguf
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
 CHATML = (
@@ -58,11 +58,13 @@ def write_random_model(
     architecture: str = "llama",
     special: Sequence[str] = (),
     tensors_in_a_shard: int = 0,
+    tokenizer: Callable[[gguf.GGUFWriter, int, Sequence[str]], None] | None = None,
 ) -> Path:
     """Write a model of `geometry` to `path`, F16 matrices and tied embeddings; returns `path`.
 
     `special` are the first of the tokens beyond the bytes; they are special ones. With
-    `tensors_in_a_shard` it is several files, called `…-00001-of-0000N.gguf`.
+    `tensors_in_a_shard` it is several files, called `…-00001-of-0000N.gguf`. `tokenizer` adds the
+    vocabulary; None for `add_tokenizer`.
     """
     random = np.random.default_rng(seed)
     writer = gguf.GGUFWriter(path, architecture, split_max_tensors=tensors_in_a_shard)
@@ -79,7 +81,7 @@ def write_random_model(
         writer.add_expert_count(geometry.experts)
         writer.add_expert_used_count(geometry.experts_used)
     writer.add_file_type(gguf.LlamaFileType.MOSTLY_F16)
-    add_tokenizer(writer, geometry.vocabulary, special)
+    (tokenizer or add_tokenizer)(writer, geometry.vocabulary, special)
     if chat_template is not None:
         writer.add_chat_template(chat_template)
 
@@ -154,6 +156,24 @@ def add_tokenizer(writer: gguf.GGUFWriter, size: int, special: Sequence[str]) ->
     writer.add_eos_token_id(2)
     writer.add_unk_token_id(0)
     writer.add_add_bos_token(False)
+
+
+def add_sentencepiece(writer: gguf.GGUFWriter, size: int, special: Sequence[str]) -> None:
+    """Add a vocabulary of SentencePiece's with Llama 2's control tokens: bytes, ASCII, words."""
+    control = ["<s>", "</s>", *special]
+    letters = ["▁", *map(chr, range(ord("!"), ord("~") + 1))]
+    tokens = ["<unk>", *control, *(f"<0x{byte:02X}>" for byte in range(256)), *letters]
+    kinds = [gguf.TokenType.UNKNOWN] + [gguf.TokenType.CONTROL] * len(control)
+    kinds += [gguf.TokenType.BYTE] * 256
+    tokens += [f"▁w{number}" for number in range(size - len(tokens))]
+    kinds += [gguf.TokenType.NORMAL] * (len(tokens) - len(kinds))
+    writer.add_tokenizer_model("llama")
+    writer.add_token_list(tokens)
+    writer.add_token_scores([-float(number) for number in range(len(tokens))])
+    writer.add_token_types(kinds)
+    writer.add_unk_token_id(0)
+    writer.add_bos_token_id(1)
+    writer.add_eos_token_id(2)
 
 
 def _byte_letters() -> list[str]:

@@ -151,8 +151,7 @@ class SharedModels:
             state = state_of(str(self.store.index_path))
             if self._snapshot is None or self._snapshot.state != state:
                 self._snapshot = self._read(state)
-                here = {model.id for model in self._snapshot.models}
-                self._blobs = {id_: blobs for id_, blobs in self._blobs.items() if id_ in here}
+                self._blobs = {}  # another one: threads may be writing into the old one
             return self._snapshot
 
     def _read(self, state: str | None) -> _Snapshot:

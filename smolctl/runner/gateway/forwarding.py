@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from smolctl.errors import InvalidReference, PromptTooLong, SmolctlError
+from smolctl.errors import InvalidReference, NotRunnable, PromptTooLong, SmolctlError
 from smolctl.runner.api.body import ClientGone, read_body
 from smolctl.runner.api.service import MODEL_ID_HEADER
 from smolctl.runner.api_errors import api_error
@@ -18,7 +19,7 @@ from smolctl.runner.fields import Fields, InvalidField, parse_body
 from smolctl.runner.gateway.failure import gateway_failure, response
 from smolctl.runner.gateway.threads import in_thread
 from smolctl.runner.gateway.worker_connection import WorkerConnection, WorkerLost
-from smolctl.runner.workers import find_worker
+from smolctl.runner.workers import check_answers
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Mapping
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
     from smolctl.runner.gateway.metrics import Counted, Metrics
     from smolctl.runner.gateway.routing import Route, Router
+
+_T = TypeVar("_T")
 
 OPERATIONS = ("chat/completions", "completions", "embeddings")
 
@@ -132,11 +135,12 @@ class Forwarding:
         named = [*headers.items(), (_MODEL_ID, route.model_id.encode())]
         connection = await WorkerConnection.open(route.socket)
         try:
+            watched = partial(_watched, connection, route.socket)
             asking = connection.ask("POST", f"/v1/{self._operation}", named, body)
-            head = await _answered(asking, route.socket)
+            head = await watched(asking)
             kept = [header for header in head.headers if header[0] not in _NOT_PASSED_BACK]
             if not _is_stream(head):
-                content = await connection.read()
+                content = await watched(connection.read())
                 if head.status_code == 409 and WORKER_DIFFERS.encode() in content:
                     raise WorkerLost
                 tokens = _too_long(content) if head.status_code == 400 else None
@@ -150,8 +154,8 @@ class Forwarding:
             counted.answered(head.status_code)
             await send(_start(head.status_code, kept))
             try:
-                await _pass_events(connection, send)
-            except WorkerLost as error:
+                await watched(_pass_events(connection, send))
+            except NotRunnable as error:
                 self._router.failed(route)
                 document = json.dumps(gateway_failure(error).document)
                 await send(_piece(f"data: {document}\n\n".encode(), more=False))
@@ -159,15 +163,16 @@ class Forwarding:
             connection.close()
 
 
-async def _answered(asking: Coroutine[Any, Any, h11.Response], socket: Path) -> h11.Response:
-    """Return the answer's head, which may take long. Raises `NotRunnable` for a worker that hangs.
+async def _watched(connection: WorkerConnection, socket: Path, work: Coroutine[Any, Any, _T]) -> _T:
+    """Return what `work` does with `connection`. Raises `NotRunnable` for a worker that hangs.
 
-    One that works answers other questions meanwhile.
+    One that works may say nothing for long, and answers other questions meanwhile.
     """
-    task = asyncio.create_task(asking)
+    task = asyncio.create_task(work)
     try:
         while not (await asyncio.wait({task}, timeout=SILENCE_SECONDS))[0]:
-            await in_thread(partial(find_worker, socket))
+            if time.monotonic() - connection.heard >= SILENCE_SECONDS:
+                await in_thread(partial(check_answers, socket))
         return task.result()
     finally:
         task.cancel()

@@ -7,6 +7,7 @@ that nobody wants the rest.
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import TYPE_CHECKING
 
 import h11
@@ -31,9 +32,13 @@ class WorkerLost(NotRunnable):
 
 
 class WorkerConnection:
-    """A connection to a worker, for one request. Close it, whatever happened."""
+    """A connection to a worker, for one request. Close it, whatever happened.
+
+    `heard` is when something last came, by `time.monotonic`.
+    """
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.heard = time.monotonic()
         self._reader = reader
         self._writer = writer
         self._http = h11.Connection(h11.CLIENT)
@@ -88,6 +93,7 @@ class WorkerConnection:
         try:
             while (event := self._http.next_event()) is h11.NEED_DATA:
                 self._http.receive_data(await self._reader.read(_READ))
+                self.heard = time.monotonic()
         except (ConnectionError, h11.RemoteProtocolError):
             raise WorkerLost from None
         if isinstance(event, (type, h11.ConnectionClosed)):

@@ -241,16 +241,45 @@ class TestAWorkerThatIsGone:
         assert gateway.workers.obtained == [MODEL, MODEL]
 
 
-def test_a_worker_that_hangs_is_an_error(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(forwarding, "SILENCE_SECONDS", 0.05)
-    monkeypatch.setattr(workers, "_ANSWER_SECONDS", 0.1)
-    hanging = Hanging()
-    gateway.worker(hanging)
+class TestAWorkerThatSaysNothing:
+    @pytest.fixture(autouse=True)
+    def impatient(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(forwarding, "SILENCE_SECONDS", 0.05)
+        monkeypatch.setattr(workers, "_PATIENCE_SECONDS", 0.1)
 
-    error = error_of(gateway.chat(), 503)
+    def test_and_answers_no_other_question_is_an_error(self, gateway: Gateway) -> None:
+        hanging = Hanging()
+        gateway.worker(hanging)
 
-    hanging.over.set()
-    assert "does not answer" in error["message"]
+        error = error_of(gateway.chat(), 503)
+
+        hanging.over.set()
+        assert "does not answer" in error["message"]
+
+    def test_in_the_middle_of_a_stream_neither(self, gateway: Gateway) -> None:
+        hanging = Hanging()
+        gateway.worker(streaming(b"data: 1\n\n", hanging), hanging)
+
+        first, error = gateway.chat(stream=True).text.strip().split("\n\n")
+
+        hanging.over.set()
+        assert first == "data: 1"
+        assert "does not answer" in json.loads(error.removeprefix("data: "))["error"]["message"]
+
+    def test_is_waited_for_while_it_answers_others(self, gateway: Gateway) -> None:
+        asked = threading.Semaphore(0)
+
+        def wait() -> None:
+            for _ in range(3):
+                assert asked.acquire(timeout=WAIT_SECONDS)
+
+        def status(connection: socket.socket, asking: Asked) -> None:
+            answering(b"{}")(connection, asking)
+            asked.release()
+
+        gateway.worker(streaming(wait, b"data: 1\n\n", wait, b"data: [DONE]\n\n"), status)
+
+        assert gateway.chat(stream=True).text == "data: 1\n\ndata: [DONE]\n\n"
 
 
 class TestAWorkerWhoseContextIsTooSmall:
