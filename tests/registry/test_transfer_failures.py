@@ -197,7 +197,9 @@ class TestFailures:
         finally:
             silence.go_on.set()
 
-        assert ranges(published).count((PART, 2 * PART)) == 2
+        assert (
+            ranges(published).count((PART, 2 * PART)) >= 2
+        )  # more on a machine that stalls itself
         assert_is_here(store, published)
 
     def test_stalls_without_end_are_named(self, store: Store, published: FaultyRegistry) -> None:
