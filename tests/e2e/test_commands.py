@@ -132,6 +132,16 @@ class TestLs:
         assert smolctl("model", "ls", "-q", bare, expect=0).stdout == f"{SHORT}\n"
         assert smolctl("model", "ls", "-q", f"{bare}:v2", expect=0).stdout == ""
 
+    def test_of_a_repository_shows_no_names_of_others(self, smolctl: Smolctl, name: str) -> None:
+        smolctl("model", "tag", name, "mine:v1", expect=0)
+        shown = [
+            [line.split()[0] for line in smolctl("model", "ls", asked, expect=0).stdout.splitlines()]
+            for asked in ("mine", name.rpartition(":")[0], SHORT)
+        ]
+
+        assert shown[:2] == [["MODEL", "ai/mine:v1"], ["MODEL", name]]
+        assert {*shown[2]} == {"MODEL", "ai/mine:v1", name}
+
 
 class TestPull:
     def test_of_several_goes_on_after_one_that_fails(
