@@ -103,7 +103,8 @@ def command(
     if as_json:
         output.json(_document(runnable, options, workload, speeds))
     else:
-        output.table(_HEADERS, [_row(speed) for speed in speeds])
+        rows = [_row(speed) for speed in speeds]
+        output.table(_HEADERS, rows, dispensable=("EACH", "FIRST TOKEN", "PROMPT"))
 
 
 def _numbers(text: str) -> list[int]:

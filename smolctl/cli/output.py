@@ -141,11 +141,12 @@ class Output:
         rows: Sequence[Sequence[str]],
         *,
         dispensable: Sequence[str] = (),
+        last: Sequence[str] = (),
     ) -> None:
         """Print a table as Docker does: upper-case headers, left-aligned, no lines.
 
         On a terminal that is too narrow, columns of the headers `dispensable` are left out, the
-        first of them first.
+        first of them first; those of `last` where it does not help to shorten a cell.
         """
         cells = [list(headers), *([printable_line(cell) for cell in row] for row in rows)]
         sizes = [[width_of(cell) for cell in row] for row in cells]
@@ -154,7 +155,9 @@ class Output:
         if screen >= _NARROWEST and sum(widths) + len(GAP) * (len(widths) - 1) > screen:
             from smolctl.cli.narrow_table import fitted
 
-            cells = fitted(cells, dispensable, screen, mark="…" if self.has_signs else "..")
+            cells = fitted(
+                cells, dispensable, screen, last=last, mark="…" if self.has_signs else ".."
+            )
             sizes = [[width_of(cell) for cell in row] for row in cells]
             widths = [max(column) for column in zip(*sizes, strict=True)]
         lines = []

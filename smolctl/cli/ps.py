@@ -51,7 +51,7 @@ def command(ctx: typer.Context, as_json: JsonFlag = False, quiet: QuietFlag = Fa
         for starts, until in ((loading, "Loading..."), (silent, "Not answering"))
         for start in starts
     ]
-    output.table(HEADERS, rows, dispensable=("BACKEND", "MODE", "CONTEXT"))
+    output.table(HEADERS, rows, dispensable=("BACKEND", "MODE", "CONTEXT"), last=("MEMORY",))
 
 
 def shown_name(worker: Worker) -> str:

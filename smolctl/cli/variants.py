@@ -129,7 +129,7 @@ def command(
             output.json([variant_json(row, is_best=row is best) for row in rows])
         else:
             cells = [variant_cells(row, is_best=row is best) for row in rows]
-            output.table(HEADERS, cells, dispensable=DISPENSABLE)
+            output.table(HEADERS, cells, dispensable=DISPENSABLE, last=("MEMORY", "SIZE"))
             _say_problems(output, rows)
             _recommend(output, store, repository, best, usable)
     if variants.more:
@@ -186,10 +186,16 @@ def _progress(
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
+    from smolctl.cli.bar_columns import Part, fitting
     from smolctl.cli.output import printable_line
 
     console = Console(stderr=True, no_color=bool(os.environ.get("NO_COLOR")) or None)
-    columns = (TextColumn("Reading"), BarColumn(bar_width=20), MofNCompleteColumn())
+    parts = [
+        Part(TextColumn("Reading"), 7),
+        Part(BarColumn(bar_width=20), 20),
+        Part(MofNCompleteColumn(), 7),
+    ]
+    columns = fitting(parts, (1,), console.width)
     with Progress(*columns, console=console, transient=True) as bars:
         task = bars.add_task("", total=None)
 

@@ -134,10 +134,11 @@ class TestLs:
 
     def test_of_a_repository_shows_no_names_of_others(self, smolctl: Smolctl, name: str) -> None:
         smolctl("model", "tag", name, "mine:v1", expect=0)
-        shown = [
-            [line.split()[0] for line in smolctl("model", "ls", asked, expect=0).stdout.splitlines()]
+        printed = [
+            smolctl("model", "ls", asked, expect=0).stdout.splitlines()
             for asked in ("mine", name.rpartition(":")[0], SHORT)
         ]
+        shown = [[line.split()[0] for line in lines] for lines in printed]
 
         assert shown[:2] == [["MODEL", "ai/mine:v1"], ["MODEL", name]]
         assert {*shown[2]} == {"MODEL", "ai/mine:v1", name}

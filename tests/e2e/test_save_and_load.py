@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 from contextlib import closing
@@ -47,6 +48,17 @@ def test_what_cannot_be_saved_or_loaded_is_said(filled: Smolctl, tmp_path: Path)
     code, drawn = filled.on_a_terminal("model", "save", "small")
     assert code == 2
     assert b"-o FILE.tar" in drawn
+
+
+def test_an_interrupted_save_says_what_became_of_the_tar(filled: Smolctl) -> None:
+    process = filled.start("model", "save", "small")
+    assert process.stdout is not None
+    process.stdout.read(1)  # the rest is more than a pipe holds
+    process.send_signal(signal.SIGINT)
+    _, stderr = process.communicate(timeout=60)
+
+    assert process.returncode == 130
+    assert stderr == b"\nInterrupted. The tar is not whole.\n"
 
 
 def test_a_layout_is_pulled_from_as_a_registry_is(
