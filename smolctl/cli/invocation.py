@@ -11,6 +11,7 @@ from smolctl.cli.layout import is_layout, load_layout
 from smolctl.cli.options import NetworkFlags, PullPolicy
 from smolctl.errors import (
     AccessDenied,
+    InvalidReference,
     ModelNotFound,
     RegistryUnavailable,
     SmolctlError,
@@ -56,8 +57,17 @@ class Invocation:
     @cached_property
     def store(self) -> Store:
         """The cache. Nothing is read or made before it is used."""
-        registry = parse_registry(self.settings.default_registry)
-        return Store(self.settings.home, default_registry=registry)
+        return Store(self.settings.home, default_registry=self._default_registry)
+
+    @property
+    def _default_registry(self) -> str:
+        try:
+            return parse_registry(self.settings.default_registry)
+        except InvalidReference as error:
+            raise UsageError(
+                f"SMOLCTL_DEFAULT_REGISTRY is {self.settings.default_registry!r}",
+                hint=error.hint or error.message,
+            ) from None
 
     def each(
         self, names: Sequence[str], act: Callable[[str], _T]
@@ -128,7 +138,7 @@ class Invocation:
         the name in another namespace or registry, the hint asks whether it was meant.
         """
         if is_layout(name):
-            return load_layout(self, name)
+            return load_layout(self, name)[0]
         found = self.store.find(name)
         if self.offline and policy in (PullPolicy.always, PullPolicy.newer):
             by = self.settings.offline_by

@@ -38,6 +38,18 @@ def test_models_go_through_a_file_and_a_pipe(filled: Smolctl, world: World, tmp_
         assert "Loaded ai/small:latest" in other("model", "load", file, expect=0).stdout
 
 
+def test_what_is_loaded_is_called_as_in_the_file(filled: Smolctl, tmp_path: Path) -> None:
+    filled("model", "save", "small", "-o", tmp_path / "a.tar", expect=0)
+    filled("model", "rm", "small", expect=0)
+    filled("model", "load", tmp_path / "a.tar", "--name", "ai/a:first", expect=0)
+
+    loaded = filled("model", "load", tmp_path / "a.tar", expect=0)
+    pulled = filled("model", "pull", f"oci-archive:{tmp_path / 'a.tar'}:latest", expect=0)
+
+    assert loaded.stdout.startswith("Loaded ai/small:latest (")
+    assert pulled.stdout.startswith("Already here: ai/small:latest (")
+
+
 def test_what_cannot_be_saved_or_loaded_is_said(filled: Smolctl, tmp_path: Path) -> None:
     (tmp_path / "text").write_text("no tar at all")
 
