@@ -89,7 +89,7 @@ def _pull(invocation: Invocation, name: str, *, quiet: bool) -> _Result:
         shown = store.familiar(called)
         size = store.artifact(model).size
         return _Result(name, shown, model, size, size, model.id not in before)
-    found = store.find(name)
+    found = invocation.find(name)
     reference = invocation.reference_of(name, found)
     if found is not None and (invocation.offline or _is_pinned(invocation, name, found)):
         pulled, fetched, changed = found, 0, False

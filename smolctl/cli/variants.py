@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from smolctl.cli.hugging_face import refuse_hugging_face
 from smolctl.cli.invocation import Invocation
 from smolctl.cli.layout import refuse_layout
 from smolctl.cli.options import (
@@ -111,6 +112,7 @@ def command(
     On a terminal that is too narrow, columns are left out; --json has everything.
     """
     refuse_layout(model)
+    refuse_hugging_face(model)
     network = NetworkFlags(plain_http, ca_file, max_connections, retries)
     invocation = Invocation.of(ctx, offline=offline, network=network)
     store, output = invocation.store, invocation.output

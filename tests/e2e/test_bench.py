@@ -76,7 +76,9 @@ def test_what_makes_no_sense_is_refused(
 
 
 def test_a_model_that_is_not_here_is_not_pulled_for_it(smolctl: Smolctl) -> None:
-    assert "is not here" in smolctl("model", "bench", "ai/smollm2", expect=3).stderr
+    assert (
+        "no such model here: ai/smollm2" in smolctl("model", "bench", "ai/smollm2", expect=3).stderr
+    )
 
 
 def test_an_encoder_says_that_it_does_not_generate(smolctl: Smolctl, tmp_path: Path) -> None:

@@ -100,14 +100,16 @@ def command(
     else:
         print_entries(output, found)
         if not found:
-            output.notice(_why_nothing(files))
+            narrowed = query is not None or model is not None or conversation is not None
+            output.notice(_why_nothing(files, narrowed=narrowed))
 
 
-def _why_nothing(files: HistoryFiles) -> str:
+def _why_nothing(files: HistoryFiles, *, narrowed: bool) -> str:
     """Say why no entry was found."""
     if not files.log_is_on:
         return "Nothing, and the log is off: `smolctl logs on` keeps prompts and replies."
-    return "Nothing yet that is so; `smolctl logs status` shows what there is."
+    nothing = "No entry is like that" if narrowed else "There is no entry yet"
+    return f"{nothing}; `smolctl logs status` shows what there is."
 
 
 def _conversation(connection: sqlite3.Connection, session: str | None) -> int:
