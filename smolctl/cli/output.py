@@ -190,13 +190,21 @@ class Output:
             self._tell(f"  {printable_line(hint)}")
 
     def on_interrupt(self, note: str | None) -> None:
-        """Set what to say when the command is interrupted from here on; None for nothing."""
+        """Set what to say when the command is interrupted from here on; None for nothing.
+
+        With an empty one, all is said.
+        """
         self._interrupted_note = note
 
     def interrupted(self) -> None:
-        """Say what the interrupted command asked to have said."""
+        """Say what the interrupted command asked to have said.
+
+        Where that is nothing, the shell's prompt goes below the `^C` that the terminal shows.
+        """
         if self._interrupted_note:
             self._tell(f"\n{printable_line(self._interrupted_note)}")
+        elif self._interrupted_note is None and self.stderr_is_terminal:
+            self._stderr("\n")
 
     def _stdout(self, text: str) -> None:
         with self._answering():

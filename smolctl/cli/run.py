@@ -22,6 +22,7 @@ from smolctl.cli.engine_options import (
     engine_options,
 )
 from smolctl.cli.invocation import Invocation
+from smolctl.cli.loaded_notice import tell_loaded
 from smolctl.cli.one_shot import OneShot
 from smolctl.cli.options import (
     CaFileFlag,
@@ -234,3 +235,5 @@ def command(
     with open_chat(invocation, wanted, load=question is None or chunk) as found:
         if question is not None:
             question.answer(invocation.output, found, record)
+        else:
+            tell_loaded(invocation, found.name)

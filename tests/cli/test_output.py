@@ -222,6 +222,10 @@ def told(monkeypatch: pytest.MonkeyPatch, columns: int, text: str) -> list[str]:
     return drawn(monkeypatch, "stderr", columns, lambda output: output.notice(text))
 
 
+def test_after_ctrl_c_the_shell_begins_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert drawn(monkeypatch, "stderr", 80, Output.interrupted) == [""]
+
+
 @pytest.mark.parametrize(
     ("text", "lines"),
     [

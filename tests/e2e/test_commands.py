@@ -423,6 +423,13 @@ class TestOnATerminal:
         assert code == 2
         assert CONTROL.search(drawn.decode().replace("\r\n", "\n")) is None
 
+    def test_a_removed_model_is_named_by_the_beginning_of_its_id(
+        self, smolctl: Smolctl, name: str
+    ) -> None:
+        _, drawn = smolctl.on_a_terminal("model", "rm", name)
+
+        assert f"Deleted: {SHORT} (".encode() in drawn
+
     def test_an_empty_list_says_how_to_begin(self, smolctl: Smolctl) -> None:
         code, drawn = smolctl.on_a_terminal("model", "ls")
 
