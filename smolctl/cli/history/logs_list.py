@@ -100,15 +100,15 @@ def command(
     else:
         print_entries(output, found)
         if not found:
-            narrowed = query is not None or model is not None or conversation is not None
-            output.notice(_why_nothing(files, narrowed=narrowed))
+            words = (query or "").split()
+            output.notice(_why_nothing(files, words))
 
 
-def _why_nothing(files: HistoryFiles, *, narrowed: bool) -> str:
+def _why_nothing(files: HistoryFiles, words: list[str]) -> str:
     """Say why no entry was found."""
     if not files.log_is_on:
         return "Nothing, and the log is off: `smolctl logs on` keeps prompts and replies."
-    nothing = "No entry is like that" if narrowed else "There is no entry yet"
+    nothing = f"No entry has {' and '.join(words)} in it" if words else "There is no such entry"
     return f"{nothing}; `smolctl logs status` shows what there is."
 
 
