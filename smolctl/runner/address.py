@@ -11,7 +11,7 @@ import hashlib
 import os
 import stat
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from smolctl.errors import StorageError, UsageError
 from smolctl.store.storage import storage_errors
@@ -27,8 +27,7 @@ _LONGEST_PATH = 103
 """Bytes of a Unix socket's path: macOS has 104 for it, with the zero that ends it."""
 
 
-@dataclass(frozen=True)
-class WorkerAddress:
+class WorkerAddress(NamedTuple):
     """Where the worker of one model is."""
 
     socket: Path
