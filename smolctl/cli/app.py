@@ -208,7 +208,12 @@ class _Verbs(_Told, TyperGroup):
         return _load(found, cmd_name) if found else None
 
     def parse_args(self, ctx: Context, args: list[str]) -> list[str]:
-        """Take the arguments in; where no verb is named, those of the default one."""
+        """Take the arguments in; where no verb is named, those of the default one.
+
+        `help`, here or before the words that lead to a command, is `--help` after them.
+        """
+        if args[:1] == ["help"]:
+            args = [*args[1:], "--help"]
         named = bool(args) and (not args[0].startswith("-") or args[0] in ctx.help_option_names)
         if self.group.default is not None and not named:
             args = [self.group.default, *args]
@@ -223,6 +228,8 @@ class _Verbs(_Told, TyperGroup):
             path = ctx.command_path
             if self.group.verbs is TOP_VERBS and ALIASES.get(name, name) in MODEL_VERBS:
                 raise UsageError(f"did you mean `{path} model {name}`?", ctx)
+            if self.group.verbs is MODEL_VERBS and name in TOP_VERBS:
+                raise UsageError(f"did you mean `{path.split()[0]} {name}`?", ctx)
             known = [*self.group.verbs, *self.group.aliases]
             near = difflib.get_close_matches(name, known, n=1)
             guess = f"; did you mean `{path} {near[0]}`?" if near else ""

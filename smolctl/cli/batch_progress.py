@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from smolctl.cli.bar_columns import Part, fitting
 from smolctl.cli.progress import clock
 
 if TYPE_CHECKING:
@@ -35,17 +36,17 @@ def batch_bar(
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+    from rich.table import Column
 
     console = Console(stderr=True, no_color=bool(os.environ.get("NO_COLOR")) or None)
     rows = total()
     pace = _Pace(rows, before)
-    bar = Progress(
-        # Not to the terminal's edge: the ^C that a terminal echoes would break the line there.
-        BarColumn(bar_width=20),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[pace]}"),
-        console=console,
-    )
+    parts = [
+        Part(BarColumn(bar_width=20), 20),
+        Part(MofNCompleteColumn(table_column=Column(no_wrap=True)), 2 * len(str(rows or 0)) + 1),
+        Part(TextColumn("{task.fields[pace]}"), 33),
+    ]
+    bar = Progress(*fitting(parts, (0, 2), console.width), console=console)
     task = bar.add_task("", total=rows, completed=before, pace="")
 
     def update(result: Result) -> None:

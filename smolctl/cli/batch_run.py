@@ -8,9 +8,10 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from smolctl.cli.chat_model import open_chat
+from smolctl.cli.output import brief
 from smolctl.cli.reply_form import ReplyForm
 from smolctl.cli.reply_output import check_form
-from smolctl.errors import SmolctlError
+from smolctl.errors import SmolctlError, UsageError
 from smolctl.runner.batch.batch import Batch, Summary
 from smolctl.runner.batch.parts import fitted_request
 
@@ -22,10 +23,15 @@ if TYPE_CHECKING:
     from smolctl.cli.invocation import Invocation
     from smolctl.engine.conversation import ChatRequest
     from smolctl.runner.batch.results import Result
-    from smolctl.runner.batch.rows import Asking, Rows
+    from smolctl.runner.batch.rows import Asking, Row, Rows
 
 _DEFAULT_JOBS = 4
 """Where nobody says how many answers the model gives at once: what a worker gives."""
+
+_FEW = 3
+"""So many rows without a prompt at the beginning, and the batch is given up."""
+
+_SHOWN_LETTERS = 200
 
 _GOING_ON = "What was finished is kept; the same command goes on with the rest."
 
@@ -51,8 +57,8 @@ class BatchRun:
         """
         output = self.invocation.output
         try:
-            first = next(rows, None)
-            if first is None:  # there is nothing to load a model for
+            first = self._first(rows, checked=not results.finished)
+            if not first:  # there is nothing to load a model for
                 return Summary()
             with open_chat(self.invocation, self.wanted, load=True) as model:
                 results.begin()
@@ -64,7 +70,7 @@ class BatchRun:
                 jobs = self.jobs or model.sequences or _DEFAULT_JOBS
                 batch = Batch(model, request, jobs=jobs, check=self._check, on_result=on_result)
                 try:
-                    return batch.run(chain([first], rows), results.write)
+                    return batch.run(chain(first, rows), results.write)
                 except SmolctlError:
                     if results.resumable:
                         output.notice(_GOING_ON)
@@ -72,7 +78,32 @@ class BatchRun:
         finally:
             results.put_in_order(rows.lines)
 
+    def _first(self, rows: Rows, *, checked: bool) -> list[Row]:
+        """Return the first of `rows`, up to one that can be asked, where they are to be `checked`.
+
+        Raises `UsageError` where the first few lack the same: the others will as well.
+        """
+        first: list[Row] = []
+        for row in rows:
+            first.append(row)
+            missing = self.asking.lacking(row) if checked else None
+            if missing is None:
+                return first
+            if len(first) == _FEW:
+                break
+        if first:
+            raise _lacking(first[0], missing, templated=self.asking.template is not None)
+        return first
+
     def _check(self, chat: ChatRequest, text: str, finish_reason: str | None) -> Any:
         """Return the reply's JSON, where the flags ask for some; a row may have its own form."""
         own = chat.grammar is not self.form.grammar
         return check_form(ReplyForm(chat.grammar) if own else self.form, text, finish_reason)
+
+
+def _lacking(row: Row, field: str | None, *, templated: bool) -> UsageError:
+    """Return what to raise where the rows have no `field`: which they have."""
+    named = ", which the template names" if templated else ""
+    there = brief(", ".join(sorted(filter(None, row.fields))) or "none", _SHOWN_LETTERS)
+    other = "" if templated else " --template makes prompts of them: 'Translate {text}:'."
+    return UsageError(f"the rows have no field {field}{named}", hint=f"Fields: {there}.{other}")

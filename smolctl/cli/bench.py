@@ -25,8 +25,9 @@ from smolctl.runner.benchmark import Speed, Spread, Workload, measure, processor
 from smolctl.runner.runnable import Runnable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
+    from smolctl.cli.output import Output
     from smolctl.engine.options import EngineOptions
 
 EXAMPLES = (
@@ -99,11 +100,25 @@ def command(
                 output.notice(f"Measuring {each.sequences} at once")
             yield measure(runnable, each, workload, debug=output.debug, on_abort=on_abort(output))
 
-    speeds = list(measured())
+    speeds: list[Speed] = []
+    try:
+        for speed in measured():
+            speeds.append(speed)
+    except KeyboardInterrupt:
+        if speeds and not as_json:
+            output.notice(f"\nInterrupted. {len(speeds)} of {len(wanted)} were measured.")
+            output.on_interrupt("")
+            _show(output, speeds)
+        raise
     if as_json:
         output.json(_document(runnable, options, workload, speeds))
     else:
-        output.table(_HEADERS, [_row(speed) for speed in speeds])
+        _show(output, speeds)
+
+
+def _show(output: Output, speeds: Sequence[Speed]) -> None:
+    rows = [_row(speed) for speed in speeds]
+    output.table(_HEADERS, rows, dispensable=("EACH", "FIRST TOKEN", "PROMPT"))
 
 
 def _numbers(text: str) -> list[int]:

@@ -73,7 +73,7 @@ def command(
             _row("Unpacked archives", usage.of_archives),
             _row("All", usage.total),
         ],
-        dispensable=("TOTAL",),
+        dispensable=("TOTAL", "RECLAIMABLE"),
     )
     output.line(f"Free on its disk: {format_size(usage.free)} of {format_size(usage.capacity)}")
     if usage.oldest_partial is not None:

@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 
+from smolctl.cli.hugging_face import refuse_hugging_face
 from smolctl.cli.layout import is_layout, load_layout
 from smolctl.cli.options import NetworkFlags, PullPolicy
 from smolctl.errors import (
     AccessDenied,
+    InvalidReference,
     ModelNotFound,
     RegistryUnavailable,
     SmolctlError,
@@ -56,8 +58,29 @@ class Invocation:
     @cached_property
     def store(self) -> Store:
         """The cache. Nothing is read or made before it is used."""
-        registry = parse_registry(self.settings.default_registry)
-        return Store(self.settings.home, default_registry=registry)
+        return Store(self.settings.home, default_registry=self._default_registry)
+
+    @property
+    def _default_registry(self) -> str:
+        try:
+            return parse_registry(self.settings.default_registry)
+        except InvalidReference as error:
+            raise UsageError(
+                f"SMOLCTL_DEFAULT_REGISTRY is {self.settings.default_registry!r}",
+                hint=error.hint or error.message,
+            ) from None
+
+    def find(self, name: str) -> StoredModel | None:
+        """Return the model here that `name` means, or None.
+
+        Raises `InvalidReference`, and `UsageError` for a name on Hugging Face that is not here.
+        """
+        if "://" in name:
+            refuse_hugging_face(name)
+        found = self.store.find(name)
+        if found is None:
+            refuse_hugging_face(name)
+        return found
 
     def each(
         self, names: Sequence[str], act: Callable[[str], _T]
@@ -128,8 +151,8 @@ class Invocation:
         the name in another namespace or registry, the hint asks whether it was meant.
         """
         if is_layout(name):
-            return load_layout(self, name)
-        found = self.store.find(name)
+            return load_layout(self, name)[0]
+        found = self.find(name)
         if self.offline and policy in (PullPolicy.always, PullPolicy.newer):
             by = self.settings.offline_by
             raise UsageError(f"{by} and --pull {policy.value} contradict each other")
@@ -141,26 +164,29 @@ class Invocation:
                 return found
             raise ModelNotFound(f"no model here has the ID {name}")
         if policy is PullPolicy.never or self.offline:
-            raise self._not_here(reference)
+            raise self._not_here(name, reference)
         if policy is PullPolicy.newer and found is not None:
             return self._newer(reference, found)
         if found is None:
             self.output.notice(f"{self.store.familiar(reference)} is not here yet: pulling it.")
         try:
             return self.pull(reference).model
-        except (ModelNotFound, AccessDenied) as error:
-            error.hint = self._namesake(reference) or error.hint
+        except (ModelNotFound, AccessDenied, RegistryUnavailable) as error:
+            file = _file_called(name)
+            if file or not isinstance(error, RegistryUnavailable):
+                error.hint = file or self._namesake(reference) or error.hint
             raise
 
-    def _not_here(self, reference: Reference) -> ModelNotFound:
+    def _not_here(self, name: str, reference: Reference) -> ModelNotFound:
         """Return what to raise for a model that is not here and may not be pulled."""
-        message = f"{self.store.familiar(reference)} is not here"
+        message = f"no such model here: {name}"
         hint = f"`smolctl model pull {self.store.familiar(reference)}` fetches it. "
         if self.offline:
             message = f"{message}, and {self.settings.offline_by} keeps smolctl off the network"
             hint = ""
         listed = "`smolctl model ls` lists what is here."
-        return ModelNotFound(message, hint=hint + (self._namesake(reference) or listed))
+        found = _file_called(name) or self._namesake(reference) or listed
+        return ModelNotFound(message, hint=hint + found)
 
     def _namesake(self, reference: Reference) -> str | None:
         """Ask whether a model here was meant that has the name elsewhere: `team/m`, for `m`."""
@@ -200,3 +226,10 @@ class Invocation:
         except RegistryUnavailable as error:
             self.output.notice(f"Going on with the model that is here: {error.message}.")
             return found
+
+
+def _file_called(name: str) -> str | None:
+    """Say how a file is named, where `name` is what one is called: `words.txt`."""
+    if not os.path.isfile(name):  # noqa: PTH113 - Path's raises where it cannot be told
+        return None
+    return f"A file is named by its path: ./{name}"

@@ -10,6 +10,7 @@ from smolctl.errors import ModelNotFound, UsageError
 
 if TYPE_CHECKING:
     from smolctl.cli.invocation import Invocation
+    from smolctl.model.reference import Reference
     from smolctl.store.store import StoredModel
 
 _KINDS = ("oci:", "oci-archive:")
@@ -29,9 +30,12 @@ def refuse_layout(name: str) -> None:
         )
 
 
-def load_layout(invocation: Invocation, name: str, *, quiet: bool = False) -> StoredModel:
+def load_layout(
+    invocation: Invocation, name: str, *, quiet: bool = False
+) -> tuple[StoredModel, Reference]:
     """Take the model `name` into the cache, under the name that the layout has for it.
 
+    Returns both.
     Raises `ModelNotFound` where there is no such layout, `UsageError` where `name` means several
     models, and what `load` raises.
     """
@@ -43,9 +47,9 @@ def load_layout(invocation: Invocation, name: str, *, quiet: bool = False) -> St
         raise UsageError(f"{name} names no layout", hint="Layouts are named oci:DIR:TAG.")
     if not is_there(Path(place)):
         raise ModelNotFound(f"no such layout: {place}")
-    models = load(invocation, Path(place), Wanted(tag or None), quiet=quiet)
-    if len(models) > 1:
+    loaded = load(invocation, Path(place), Wanted(tag or None), quiet=quiet)
+    if len(loaded) > 1:
         raise UsageError(
-            f"{place} has {len(models)} models, all of which are here now", hint="Name one: …:TAG"
+            f"{place} has {len(loaded)} models, all of which are here now", hint="Name one: …:TAG"
         )
-    return models[0]
+    return loaded[0]

@@ -10,7 +10,10 @@ from smolctl.errors import SmolctlError
 from smolctl.model.units import format_time
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from smolctl.model.artifact import Artifact
+    from smolctl.model.reference import Reference
     from smolctl.store.store import Store, StoredModel
 
 
@@ -30,16 +33,17 @@ class Listed:
         except SmolctlError as error:
             return cls(model, None, error.message)
 
-    def entry(self, store: Store) -> dict[str, Any]:
-        """Return what `as_json` does, and the names that the table shows.
+    def entry(self, store: Store, names: Sequence[Reference] | None = None) -> dict[str, Any]:
+        """Return what `as_json` does, and the names that the table shows: of `names`, or all.
 
         A model without a tag shows its repository alone.
         """
-        names = [store.familiar(tag) for tag in self.model.tags]
-        if not names:
-            origins = {store.familiar(name).partition("@")[0] for name in self.model.names}
-            names = [f"{origin}:<none>" for origin in sorted(origins)] or ["<none>"]
-        return {**self.as_json(), SHOWN: names}
+        names = self.model.names if names is None else names
+        shown = [store.familiar(name) for name in names if name.tag is not None]
+        if not shown:
+            origins = {store.familiar(name).partition("@")[0] for name in names}
+            shown = [f"{origin}:<none>" for origin in sorted(origins)] or ["<none>"]
+        return {**self.as_json(), SHOWN: shown}
 
     def as_json(self) -> dict[str, Any]:
         """Return the model as `docker model list --json` shapes it; sizes are in bytes."""

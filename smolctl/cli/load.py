@@ -18,6 +18,7 @@ from smolctl.store.load import Loading, Wanted
 from smolctl.store.storage import storage_errors
 
 if TYPE_CHECKING:
+    from smolctl.model.reference import Reference
     from smolctl.store.store import StoredModel
 
 EXAMPLES = (
@@ -54,26 +55,29 @@ def command(
     reference = store.parse(name) if name is not None else None
     if reference is not None and reference.digest is not None:
         raise UsageError("a digest cannot be given as a name", hint="Name a tag: NAME:TAG")
-    models = load(invocation, source, Wanted(tag, reference), quiet=quiet)
+    loaded = load(invocation, source, Wanted(tag, reference), quiet=quiet)
     if as_json:
         invocation.output.json(
             [
                 {"id": str(model.id), "tags": [tag.canonical for tag in model.tags]}
-                for model in models
+                for model, _ in loaded
             ]
         )
         return
-    for model in models:
+    for model, called in loaded:
         if quiet:
             invocation.output.line(str(model.id))
             continue
-        names = ", ".join(store.familiar(each) for each in model.tags or model.names)
-        size = format_size(store.artifact(model).size)
-        invocation.output.line(f"Loaded {names} ({size}, ID {model.id.short})")
+        what = f"{format_size(store.artifact(model).size)}, ID {model.id.short}"
+        invocation.output.line(f"Loaded {store.familiar(called)} ({what})")
 
 
-def load(invocation: Invocation, source: Path, wanted: Wanted, *, quiet: bool) -> list[StoredModel]:
+def load(
+    invocation: Invocation, source: Path, wanted: Wanted, *, quiet: bool
+) -> list[tuple[StoredModel, Reference]]:
     """Take in the layout that is `source`, with progress on stderr.
+
+    Returns its models, each with the name that it has by that, whatever else it is called here.
 
     Raises `UsageError` when it is not there, and what `Loading` raises for what is broken.
     """
@@ -92,4 +96,4 @@ def load(invocation: Invocation, source: Path, wanted: Wanted, *, quiet: bool) -
             with storage_errors(source), source.open("rb") as file:
                 models = loading.from_tar(file)
     invocation.output.on_interrupt(None)
-    return models
+    return list(zip(models, loading.names, strict=True))

@@ -14,6 +14,7 @@ from smolctl.cli.options import JsonFlag, QuietFlag
 from smolctl.model.reference import ModelId
 
 if TYPE_CHECKING:
+    from smolctl.model.reference import Reference
     from smolctl.store.store import Store, StoredModel
 
 EXAMPLES = (
@@ -42,7 +43,8 @@ def command(
         store.parse(model)  # what is no name at all is a mistake, and not an empty list
     state = listing_state(invocation.settings.home)
     models = [found for found in store.models() if model is None or _matches(store, found, model)]
-    entries = [Listed.read(store, found).entry(store) for found in models]
+    read = [Listed.read(store, found) for found in models]
+    entries = [each.entry(store, _shown(store, each.model, model)) for each in read]
     show_listing(entries, output, as_json=as_json, quiet=quiet)
     if model is None:
         note_listing(invocation.settings, state, entries)
@@ -58,5 +60,20 @@ def _matches(store: Store, model: StoredModel, pattern: str) -> bool:
     wanted = store.parse(pattern)
     if wanted.digest is not None:
         return model.id == wanted.digest and any(name.name == wanted.name for name in model.names)
-    bare = ":" not in pattern.rpartition("/")[2]
-    return any(name == wanted or (bare and name.name == wanted.name) for name in model.names)
+    return bool(_named(store, model, pattern))
+
+
+def _shown(store: Store, model: StoredModel, pattern: str | None) -> tuple[Reference, ...]:
+    """Return which names of `model` are listed: those that `pattern` means, all for an ID."""
+    if pattern is None or ((wanted := ModelId.parse(pattern)) and wanted.matches(model.id)):
+        return model.names
+    return _named(store, model, pattern)
+
+
+def _named(store: Store, model: StoredModel, pattern: str) -> tuple[Reference, ...]:
+    """Return the names of `model` that `pattern` is, or is without the tag."""
+    wanted = store.parse(pattern)
+    bare = wanted.digest is not None or ":" not in pattern.rpartition("/")[2]
+    return tuple(
+        name for name in model.names if name == wanted or (bare and name.name == wanted.name)
+    )

@@ -18,29 +18,39 @@ def fitted(
     dispensable: Sequence[str],
     columns: int,
     *,
+    last: Sequence[str] = (),
     mark: str = "…",
 ) -> list[list[str]]:
-    """Return `rows`, the headers first, so that they fit in `columns` of the screen, if they can.
+    """Return `rows`, the headers first, so that they fit in `columns` of the screen.
 
     Columns are left out in the order of `dispensable`, which names them by their headers. Where
-    that is not enough the widest is shortened, in the middle of its cells. Of a model's name, the
-    end of its registry goes first, and its tag last. `mark` stands for what is missing.
+    that is not enough the widest is shortened, in the middle of its cells; where that is not
+    either, those of `last` go first, in their order, and in the end the ones on the right. Of a
+    model's name, the end of its registry goes first, and its tag last. `mark` stands for what is
+    missing. One column stays, of `_SHORTEST` at least.
     """
     table = [list(row) for row in rows]
     for header in dispensable:
         if _width(table) <= columns:
             return table
-        if header in table[0]:
-            index = table[0].index(header)
-            for row in table:
-                del row[index]
-    excess = _width(table) - columns
-    if excess > 0:
+        _leave_out(table, header)
+    for header in last:
+        spared = max(0, max(_widths(table)) - _SHORTEST)
+        if _width(table) - spared <= columns:
+            break
+        _leave_out(table, header)
+    while (excess := _width(table) - columns) > 0:
         widths = _widths(table)
         widest = widths.index(max(widths))
-        room = max(_SHORTEST, widths[widest] - excess)
-        for row in table:
-            row[widest] = _shortened(row[widest], room, mark)
+        if widths[widest] > _SHORTEST:
+            room = max(_SHORTEST, widths[widest] - excess)
+            for row in table:
+                row[widest] = _shortened(row[widest], room, mark)
+        elif len(table[0]) > 1:
+            for row in table:
+                row.pop()
+        else:
+            break
     return table
 
 
@@ -51,6 +61,13 @@ def beginning(text: str, columns: int, *, mark: str = "…") -> str:
     while text and width_of(text) > columns - len(mark):
         text = text[:-1]
     return f"{text.rstrip()}{mark}"
+
+
+def _leave_out(table: list[list[str]], header: str) -> None:
+    if header in table[0] and len(table[0]) > 1:
+        index = table[0].index(header)
+        for row in table:
+            del row[index]
 
 
 def _widths(table: Sequence[Sequence[str]]) -> list[int]:

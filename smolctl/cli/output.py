@@ -141,11 +141,12 @@ class Output:
         rows: Sequence[Sequence[str]],
         *,
         dispensable: Sequence[str] = (),
+        last: Sequence[str] = (),
     ) -> None:
         """Print a table as Docker does: upper-case headers, left-aligned, no lines.
 
         On a terminal that is too narrow, columns of the headers `dispensable` are left out, the
-        first of them first.
+        first of them first; those of `last` where it does not help to shorten a cell.
         """
         cells = [list(headers), *([printable_line(cell) for cell in row] for row in rows)]
         sizes = [[width_of(cell) for cell in row] for row in cells]
@@ -154,7 +155,9 @@ class Output:
         if screen >= _NARROWEST and sum(widths) + len(GAP) * (len(widths) - 1) > screen:
             from smolctl.cli.narrow_table import fitted
 
-            cells = fitted(cells, dispensable, screen, mark="…" if self.has_signs else "..")
+            cells = fitted(
+                cells, dispensable, screen, last=last, mark="…" if self.has_signs else ".."
+            )
             sizes = [[width_of(cell) for cell in row] for row in cells]
             widths = [max(column) for column in zip(*sizes, strict=True)]
         lines = []
@@ -187,13 +190,21 @@ class Output:
             self._tell(f"  {printable_line(hint)}")
 
     def on_interrupt(self, note: str | None) -> None:
-        """Set what to say when the command is interrupted from here on; None for nothing."""
+        """Set what to say when the command is interrupted from here on; None for nothing.
+
+        With an empty one, all is said.
+        """
         self._interrupted_note = note
 
     def interrupted(self) -> None:
-        """Say what the interrupted command asked to have said."""
+        """Say what the interrupted command asked to have said.
+
+        Where that is nothing, the shell's prompt goes below the `^C` that the terminal shows.
+        """
         if self._interrupted_note:
             self._tell(f"\n{printable_line(self._interrupted_note)}")
+        elif self._interrupted_note is None and self.stderr_is_terminal:
+            self._stderr("\n")
 
     def _stdout(self, text: str) -> None:
         with self._answering():

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from smolctl.cli.bar_columns import Part, fitting
 from smolctl.cli.output import printable_line
 from smolctl.model.units import format_size
 from smolctl.registry.progress import NoProgress
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from rich.progress import Progress as RichProgress
-    from rich.progress import TaskID
+    from rich.progress import ProgressColumn, TaskID
 
     from smolctl.cli.output import Output
     from smolctl.model.descriptor import Descriptor
@@ -221,14 +222,21 @@ def clock(seconds: float) -> str:
 
 def _bars() -> RichProgress:
     from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
+    from rich.progress import Progress
 
     console = Console(stderr=True, no_color=bool(os.environ.get("NO_COLOR")) or None)
-    return Progress(
-        TextColumn("{task.description}"),
-        # Not to the terminal's edge: the ^C that a terminal echoes would break the line there.
-        BarColumn(bar_width=20),
-        DownloadColumn(),
-        TextColumn("{task.fields[pace]}"),
-        console=console,
-    )
+    return Progress(*bar_columns(console.width), console=console)
+
+
+def bar_columns(screen: int) -> list[ProgressColumn]:
+    """Return the parts of a transfer's bar that fit in `screen` columns."""
+    from rich.progress import BarColumn, DownloadColumn, TextColumn
+    from rich.table import Column
+
+    parts = [
+        Part(TextColumn("{task.description}"), 12),
+        Part(BarColumn(bar_width=20), 20),
+        Part(DownloadColumn(table_column=Column(no_wrap=True)), 15),
+        Part(TextColumn("{task.fields[pace]}"), 21),
+    ]
+    return fitting(parts, (1, 0, 3), screen)

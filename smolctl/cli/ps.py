@@ -51,7 +51,7 @@ def command(ctx: typer.Context, as_json: JsonFlag = False, quiet: QuietFlag = Fa
         for starts, until in ((loading, "Loading..."), (silent, "Not answering"))
         for start in starts
     ]
-    output.table(HEADERS, rows, dispensable=("BACKEND", "MODE", "CONTEXT"))
+    output.table(HEADERS, rows, dispensable=("BACKEND", "MODE", "CONTEXT"), last=("MEMORY",))
 
 
 def shown_name(worker: Worker) -> str:
@@ -82,10 +82,15 @@ def until(worker: Worker, now: float) -> str:
     seconds = worker.expires_at - now
     if seconds <= 0:
         return "Expiring"
+    return f"{lasting(seconds)} from now"
+
+
+def lasting(seconds: float) -> str:
+    """Return `seconds` in the largest unit that fits, at least one: `5 minutes`."""
     for size, unit in ((3600, "hour"), (60, "minute"), (1, "second")):
         count = round(seconds / size)
         if seconds >= size or size == 1:
-            return f"{max(count, 1)} {unit}{'s' if count > 1 else ''} from now"
+            return f"{max(count, 1)} {unit}{'s' if count > 1 else ''}"
     raise AssertionError
 
 

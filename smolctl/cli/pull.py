@@ -85,11 +85,11 @@ def _pull(invocation: Invocation, name: str, *, quiet: bool) -> _Result:
     store = invocation.store
     if is_layout(name):
         before = {model.id for model in store.models()}
-        model = load_layout(invocation, name, quiet=quiet)
-        shown = store.familiar((model.tags or model.names)[0])
+        model, called = load_layout(invocation, name, quiet=quiet)
+        shown = store.familiar(called)
         size = store.artifact(model).size
         return _Result(name, shown, model, size, size, model.id not in before)
-    found = store.find(name)
+    found = invocation.find(name)
     reference = invocation.reference_of(name, found)
     if found is not None and (invocation.offline or _is_pinned(invocation, name, found)):
         pulled, fetched, changed = found, 0, False

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
-from smolctl.errors import ModelNotFound, SmolctlError, UsageError
+from smolctl.cli.layout import is_layout
+from smolctl.cli.output import brief
+from smolctl.errors import InvalidReference, ModelNotFound, SmolctlError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -64,6 +67,40 @@ def open_record(invocation: Invocation, model: str, *, session: str | None, late
         )
     name = session if found is None else found.name
     return _Kept(invocation.output, files, model, found, name, log=log, chosen=True)
+
+
+def check_continued(invocation: Invocation, model: str) -> None:
+    """Raise `UsageError` if `model`, which is to go on with the last conversation, is none here.
+
+    It is the prompt then, as a rule: `run -c again`. That another model goes on is said.
+    """
+    from smolctl.cli.source import looks_like_a_file
+    from smolctl.history.conversations import latest
+    from smolctl.history.database import reading
+    from smolctl.history.location import HistoryFiles
+
+    with reading(HistoryFiles(invocation.settings.state)) as connection:
+        found = latest(connection)
+    if found is None or invocation.settings.host is not None or is_layout(model):
+        return
+    if looks_like_a_file(model):
+        is_same = found.model == os.path.basename(model)  # noqa: PTH119 - a value is no path yet
+    else:
+        try:
+            here = invocation.store.find(model)
+        except InvalidReference:
+            here = None
+        if here is None:
+            raise UsageError(
+                f"no such model here: {brief(model)}",
+                hint=f"If it is the prompt: `smolctl model run -c {found.model} PROMPT`.",
+            )
+        try:
+            is_same = found.model == model or invocation.store.find(found.model) == here
+        except InvalidReference:  # a file's name, in capitals say
+            is_same = False
+    if not is_same:
+        invocation.output.notice(f"{model} goes on with a conversation with {found.model}.")
 
 
 class _Kept(Record):

@@ -42,7 +42,12 @@ class ReplyFlags:
     @property
     def for_scripts(self) -> bool:
         """Whether a flag asks for what no chat has: one reply, of a form of its own."""
-        return bool(self._given - {"--session"})
+        return bool(self.without_chat)
+
+    @property
+    def without_chat(self) -> list[str]:
+        """The flags that ask for that."""
+        return sorted(self._given - {"--session"})
 
     def check(self) -> None:
         """Raise `UsageError` for flags that contradict each other."""

@@ -74,7 +74,10 @@ def _print(invocation: Invocation, removal: Removal, *, quiet: bool) -> None:
         if name.tag is not None:
             invocation.output.line(f"Untagged: {invocation.store.familiar(name)}")
     if removal.deleted is not None:
-        invocation.output.line(f"Deleted: {removal.deleted} ({format_size(removal.freed)} freed)")
+        # In a pipe as Docker prints it, for scripts; a person knows the ID by its beginning.
+        terminal = invocation.output.stdout_is_terminal
+        deleted = removal.deleted.short if terminal else removal.deleted
+        invocation.output.line(f"Deleted: {deleted} ({format_size(removal.freed)} freed)")
 
 
 def _as_json(removal: Removal) -> dict[str, object]:

@@ -22,6 +22,7 @@ from smolctl.cli.engine_options import (
     engine_options,
 )
 from smolctl.cli.invocation import Invocation
+from smolctl.cli.loaded_notice import tell_loaded
 from smolctl.cli.one_shot import OneShot
 from smolctl.cli.options import (
     CaFileFlag,
@@ -35,7 +36,7 @@ from smolctl.cli.options import (
 )
 from smolctl.cli.prompt import wants_chat
 from smolctl.cli.prompt_sources import PromptSources, text_or_file
-from smolctl.cli.record import open_record
+from smolctl.cli.record import check_continued, open_record
 from smolctl.cli.reply_flags import ReplyFlags, ReplyFormat
 from smolctl.cli.reply_form import ReplyForm
 from smolctl.cli.run_flags import (
@@ -214,8 +215,12 @@ def command(
     system = text_or_file(system)
     # The prompt first: a mistake in it should not have to wait for a model to load.
     question = None
+    if continue_ and session is None:
+        check_continued(invocation, model)
     if not chat and not detach:
         form = ReplyForm.read(flags)
+        if not sources.some and wants_chat(()):
+            invocation.output.notice(f"{flags.without_chat[0]} is for one answer, not for a chat.")
         asked = sources.read(invocation.output)
         question = OneShot(asked, form, flags, system, sampling)
     record = open_record(invocation, model, session=session, latest=continue_)
@@ -230,3 +235,5 @@ def command(
     with open_chat(invocation, wanted, load=question is None or chunk) as found:
         if question is not None:
             question.answer(invocation.output, found, record)
+        else:
+            tell_loaded(invocation, found.name)

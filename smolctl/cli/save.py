@@ -52,6 +52,8 @@ def command(
     to_stdout = output is None or str(output) == "-"
     if to_stdout and invocation.output.stdout_is_terminal:
         raise UsageError("a tar is nothing for a terminal", hint="Name a file: -o FILE.tar")
+    left = "The tar is not whole." if to_stdout else "Nothing was saved."
+    invocation.output.on_interrupt(f"Interrupted. {left}")
     with file_progress(invocation.output, quiet=quiet) as tell:
         if to_stdout:
             with invocation.output.stream() as stream:
@@ -60,6 +62,7 @@ def command(
         assert output is not None  # noqa: S101 - else it goes to stdout
         with _replaced(output) as file:
             save(store, named, file, lambda done: tell("saving", done, total))
+    invocation.output.on_interrupt(None)
     if not quiet:
         count = f"{len(named)} models" if len(named) > 1 else models[0]
         invocation.output.notice(f"Saved {count} to {output} ({format_size(total)})")

@@ -30,7 +30,6 @@ from smolctl.cli.options import (
 )
 from smolctl.cli.text_file import read_text_file
 from smolctl.errors import UsageError
-from smolctl.model.reference import parse_registry
 from smolctl.settings import expanded, keep_alive_seconds
 
 EXAMPLES = (
@@ -132,8 +131,7 @@ def command(
     seconds = None if keep_alive is None else keep_alive_seconds(keep_alive, "--keep-alive")
     workers = Workers(store, settings, options, named, seconds, output.notice, output.debug)
     # A client may name any registry; what a flag says must not be true of all of them.
-    flagged = parse_registry(settings.default_registry)
-    registries = replace(invocation.registries, flagged=flagged)
+    registries = replace(invocation.registries, flagged=store.default_registry)
     listener = listen(host, port, beyond_loopback=key is not None)
     app = gateway_app(store, registries, workers, policy.listening(host, listener.getsockname()[0]))
     url = base_url(listener)

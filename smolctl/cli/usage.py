@@ -30,7 +30,7 @@ def explained(error: UsageError) -> tuple[str, str]:
         kind = _choices(error.param) or _number(error.param.type)
         return f"{_name(error.param)} is {value}", kind or see
     if isinstance(error, NoSuchOption):
-        near = error.possibilities  # the likeliest first
+        near = _begun(error) + list(error.possibilities or ())  # the likeliest first
         return f"no such option: {error.option_name}", f"Did you mean {near[0]}?" if near else see
     message = error.format_message().rstrip(".")
     if isinstance(error, BadOptionUsage):
@@ -39,6 +39,13 @@ def explained(error: UsageError) -> tuple[str, str]:
     if extra := _EXTRA.match(message):
         return f"too many arguments: {extra[1]}", see
     return message[:1].lower() + message[1:], see
+
+
+def _begun(error: NoSuchOption) -> list[str]:
+    """Return the options that the one on the line is the beginning of: `--temp`."""
+    params = error.ctx.command.params if error.ctx is not None else []
+    names = (name for param in params for name in param.opts if name.startswith("--"))
+    return [name for name in names if name.startswith(error.option_name)]
 
 
 def _name(param: Any) -> str:
@@ -57,7 +64,7 @@ def _model(error: UsageError) -> str | None:
 
 def _choices(param: Any) -> str | None:
     choices = [str(getattr(each, "value", each)) for each in getattr(param.type, "choices", ())]
-    return f"It is {', '.join(choices[:-1])} or {choices[-1]}." if choices else None
+    return f"It must be {', '.join(choices[:-1])} or {choices[-1]}." if choices else None
 
 
 def _number(type_: Any) -> str | None:
@@ -67,5 +74,5 @@ def _number(type_: Any) -> str | None:
     if kind is None:
         return None
     if least is not None and most is not None:
-        return f"It is {kind} from {least} to {most}."
-    return f"It is {kind}." if least is None else f"It is {kind}, {least} or more."
+        return f"It must be {kind} from {least} to {most}."
+    return f"It must be {kind}." if least is None else f"It must be {kind}, {least} or more."

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from smolctl.cli.hugging_face import refuse_hugging_face
 from smolctl.cli.invocation import Invocation
 from smolctl.cli.layout import refuse_layout
 from smolctl.cli.options import (
@@ -111,6 +112,7 @@ def command(
     On a terminal that is too narrow, columns are left out; --json has everything.
     """
     refuse_layout(model)
+    refuse_hugging_face(model)
     network = NetworkFlags(plain_http, ca_file, max_connections, retries)
     invocation = Invocation.of(ctx, offline=offline, network=network)
     store, output = invocation.store, invocation.output
@@ -129,7 +131,7 @@ def command(
             output.json([variant_json(row, is_best=row is best) for row in rows])
         else:
             cells = [variant_cells(row, is_best=row is best) for row in rows]
-            output.table(HEADERS, cells, dispensable=DISPENSABLE)
+            output.table(HEADERS, cells, dispensable=DISPENSABLE, last=("MEMORY", "SIZE"))
             _say_problems(output, rows)
             _recommend(output, store, repository, best, usable)
     if variants.more:
@@ -186,10 +188,16 @@ def _progress(
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
+    from smolctl.cli.bar_columns import Part, fitting
     from smolctl.cli.output import printable_line
 
     console = Console(stderr=True, no_color=bool(os.environ.get("NO_COLOR")) or None)
-    columns = (TextColumn("Reading"), BarColumn(bar_width=20), MofNCompleteColumn())
+    parts = [
+        Part(TextColumn("Reading"), 7),
+        Part(BarColumn(bar_width=20), 20),
+        Part(MofNCompleteColumn(), 7),
+    ]
+    columns = fitting(parts, (1,), console.width)
     with Progress(*columns, console=console, transient=True) as bars:
         task = bars.add_task("", total=None)
 

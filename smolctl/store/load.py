@@ -56,7 +56,10 @@ class Wanted:
 
 
 class Loading:
-    """One layout on its way into `store`. `tell` hears how many bytes of blobs have come."""
+    """One layout on its way into `store`. `tell` hears how many bytes of blobs have come.
+
+    `names` are what the models of the layout are called, in the order in which they are returned.
+    """
 
     def __init__(
         self, store: Store, wanted: Wanted, tell: Callable[[int], None] = lambda _: None
@@ -64,6 +67,7 @@ class Loading:
         self._store = store
         self._wanted = wanted
         self._tell = tell
+        self.names: list[Reference] = []
         self._done = 0
         self._written: list[Digest] = []
 
@@ -179,6 +183,7 @@ class Loading:
             if model is None:
                 raise IntegrityError("a blob was removed while the model was loaded: load it again")
             models.append(model)
+            self.names.append(reference)
         return models
 
     def _choose(self, index: ImageIndex) -> list[Descriptor]:

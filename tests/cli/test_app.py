@@ -108,6 +108,8 @@ def test_an_alias_does_what_its_verb_does(
         (["logs", "remvoe"], "smolctl logs remove"),
         (["model", "sessions", "shwo"], "smolctl model sessions show"),
         (["sessions"], "smolctl model sessions"),
+        (["model", "serve"], "smolctl serve"),
+        (["model", "login", "docker.io"], "smolctl login"),
     ],
     ids=lambda part: " ".join(part) if isinstance(part, list) else "",
 )
@@ -117,6 +119,22 @@ def test_a_slip_is_answered_with_what_was_probably_meant(
     assert boundary.run(line) == 2
 
     assert f"did you mean `{guess}`?" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("line", "usage"),
+    [
+        ("help", "smolctl "),
+        ("help model run", "smolctl model run "),
+        ("model help run", "smolctl model run "),
+        ("model help", "smolctl model "),
+        ("logs help", "smolctl logs "),
+    ],
+)
+def test_help_is_a_word_as_well(line: str, usage: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert boundary.run(line.split()) == 0
+
+    assert capsys.readouterr().out.startswith(f"Usage: {usage}[OPTIONS]"), line
 
 
 def test_what_resembles_nothing_gets_no_guess(capsys: pytest.CaptureFixture[str]) -> None:

@@ -176,6 +176,7 @@ def test_the_last_reply_alone_is_as_it_came(run: Run) -> None:
     assert run("logs list -r")[0] == f"{RED}reply 5\n"
     assert run("logs -r -m ai/a:v2")[0] == f"{RED}reply 2\n"
     run("logs list -r -q absent", expect=3)
+    assert run("logs list -q absent")[1].startswith("No entry has absent in it; ")
     run("logs list -r --json", expect=2)
     run("logs list -c --session trip", expect=2)
 

@@ -58,7 +58,7 @@ class TestNamesake:
         assert told("model run --offline small hi") == (
             3,
             [
-                "smolctl: ai/small:latest is not here, and --offline keeps smolctl off the network",
+                "smolctl: no such model here: small, and --offline keeps smolctl off the network",
                 "  Did you mean team/small:v1, which is here?",
             ],
         )
@@ -84,6 +84,37 @@ class TestNamesake:
         keep(store, "team/small")
 
         assert "`smolctl model ls`" in told("model run --offline other hi")[1][1]
+
+
+def test_a_file_is_asked_about(
+    told: Callable[[str], Told], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "words.txt").touch()
+
+    code, lines = told("model run --offline words.txt hi")
+    assert (code, lines[1]) == (3, "  A file is named by its path: ./words.txt")
+
+
+@pytest.mark.parametrize("name", ["https://huggingface.co/x/y", "hf.co/x/y:Q4_K_M"])
+@pytest.mark.parametrize("verb", ["run --detach", "pull", "variants", "resolve"])
+def test_hugging_face_is_no_registry(told: Callable[[str], Told], verb: str, name: str) -> None:
+    code, lines = told(f"model {verb} {name}")
+
+    assert code == 2
+    assert lines[0].endswith("is on Hugging Face, whose repositories are no OCI registries")
+    assert "./model.gguf" in lines[1]
+
+
+def test_a_model_that_is_called_so_is_found(told: Callable[[str], Told], store: Store) -> None:
+    keep(store, "hf.co/x/y")
+
+    assert told("model pull --offline hf.co/x/y")[0] == 0
+
+
+def test_resolve_and_inspect_say_the_same(told: Callable[[str], Told]) -> None:
+    lines = [told(f"model {verb} nosuch")[1][0] for verb in ("resolve", "inspect")]
+    assert lines == ["smolctl: no such model here: nosuch"] * 2
 
 
 @pytest.mark.parametrize(

@@ -222,6 +222,10 @@ def told(monkeypatch: pytest.MonkeyPatch, columns: int, text: str) -> list[str]:
     return drawn(monkeypatch, "stderr", columns, lambda output: output.notice(text))
 
 
+def test_after_ctrl_c_the_shell_begins_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert drawn(monkeypatch, "stderr", 80, Output.interrupted) == [""]
+
+
 @pytest.mark.parametrize(
     ("text", "lines"),
     [
@@ -306,6 +310,25 @@ def test_of_a_name_the_registry_is_shortened_first(columns: int, name: str) -> N
     assert fitted([["NAME"], ["127.0.0.1:5000/team/big:v1"]], (), columns)[1] == [name]
 
 
+SESSIONS = (
+    ("NAME", "MODEL", "TURNS", "UPDATED", "FIRST PROMPT"),
+    ("trip", "ai/smollm2:3.5M-Q4_K_M", "2", "14 minutes ago", "What is the capital of France, and"),
+)
+
+
+@pytest.mark.parametrize(
+    ("columns", "prompt"),
+    [
+        (80, "trip   ai/smollm2:3.5M-Q4_K_M   14 minutes ago   What is the cap… of France, and"),
+        (50, "trip   14 minutes ago   What is the c… France, and"),
+        (30, "trip   What is the…France, and"),
+    ],
+)
+def test_what_is_left_fits_without_its_last_columns(columns: int, prompt: str) -> None:
+    row = fitted(SESSIONS, ("TURNS",), columns, last=("MODEL", "UPDATED"))[1]
+    assert "   ".join(row) == prompt
+
+
 def test_a_prompt_with_a_slash_is_shortened_in_its_middle() -> None:
     assert fitted([["PROMPT"], ["read and/or write"]], (), 13)[1] == ["read a… write"]
 
@@ -319,7 +342,7 @@ def test_a_fitted_table_fits_or_has_little_left(rows: list[tuple[str, ...]], col
 
     assert len({len(row) for row in made}) == 1
     widths = [max(map(width_of, column)) for column in zip(*made, strict=True)]
-    assert sum(widths) + 3 * (len(widths) - 1) <= columns or widths == [max(widths)]
+    assert sum(widths) + 3 * (len(widths) - 1) <= max(columns, 12)
     assert made[0] == list("abc"[: len(made[0])])
 
 

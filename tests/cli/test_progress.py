@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import io
+
 import pytest
+from rich.console import Console
+from rich.progress import Progress
 
 from smolctl.cli import progress
-from smolctl.cli.progress import PULLING, PUSHING, transfer_progress
+from smolctl.cli.progress import PULLING, PUSHING, bar_columns, transfer_progress
 from smolctl.model.descriptor import Descriptor
 from smolctl.model.digest import Digest
 
@@ -76,3 +80,19 @@ def test_quiet_says_nothing(at):
         told.update(WEIGHTS, 1)
         told.end(WEIGHTS)
     assert log.lines == []
+
+
+@pytest.mark.parametrize("columns", [20, 30, 40, 50, 60, 80])
+def test_a_bar_is_one_line_and_ends_before_the_terminal_does(columns):
+    console = Console(width=columns, force_terminal=True, color_system=None, file=io.StringIO())
+    bars = Progress(*bar_columns(columns), console=console)
+    bars.add_task(
+        "abababababab", total=946_000_000, completed=945_900_000, pace="33.2 MB/s, 12:05 left"
+    )
+    with console.capture() as drawn:
+        console.print(bars.get_renderable())
+
+    lines = drawn.get().splitlines()
+    assert len(lines) == 1
+    assert "945.9/946.0 MB" in lines[0]
+    assert len(lines[0].rstrip()) <= columns - len("^C")

@@ -11,7 +11,7 @@ import pytest
 
 from smolctl.cli.invocation import Invocation
 from smolctl.cli.output import Output
-from smolctl.cli.record import Record, open_record
+from smolctl.cli.record import Record, check_continued, open_record
 from smolctl.engine.conversation import Message
 from smolctl.errors import IntegrityError, ModelNotFound, UsageError
 from smolctl.history import conversations, log
@@ -245,3 +245,28 @@ def test_a_session_in_a_damaged_file_fails_before_anything_is_asked(
     files.database.write_bytes(b"no database at all" * 100)
     with pytest.raises(IntegrityError):
         open_record(invocation, "m", session="trip", latest=False)
+
+
+def test_a_prompt_in_the_place_of_the_model_is_told_what_to_write(
+    invocation: Invocation,
+) -> None:
+    say(open_record(invocation, "m", session="trip", latest=False), "a", model="ai/smollm2")
+
+    for word in ("again", "And now in French?"):
+        with pytest.raises(UsageError, match="no such model here") as caught:
+            check_continued(invocation, word)
+        assert "`smolctl model run -c ai/smollm2 PROMPT`" in (caught.value.hint or "")
+
+
+def test_another_model_that_goes_on_is_told_of(
+    invocation: Invocation, capsys: pytest.CaptureFixture[str]
+) -> None:
+    record = open_record(invocation, "m", session="trip", latest=False)
+    say(record, "a", model="model.gguf")
+
+    check_continued(invocation, "./model.gguf")
+    assert capsys.readouterr().err == ""
+    check_continued(invocation, "./other.gguf")
+    assert capsys.readouterr().err == (
+        "./other.gguf goes on with a conversation with model.gguf.\n"
+    )

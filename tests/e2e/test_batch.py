@@ -228,3 +228,24 @@ def test_a_terminal_sees_how_far_it_is(
     assert b"tokens/s" in drawn
     assert drawn.rstrip().endswith(b"tokens/s")
     assert shared(*line, expect=0).stderr == "0 rows done, 40 done before\n"
+
+
+@pytest.mark.parametrize(
+    ("flags", "message", "hint"),
+    [
+        ((), "the rows have no field prompt", "Fields: id, text. --template makes prompts of"),
+        (
+            ("--template", "Translate {txt}:"),
+            "the rows have no field txt, which the template names",
+            "Fields: id, text.",
+        ),
+    ],
+)
+def test_rows_that_lack_what_is_asked_are_given_up_at_once(
+    shared: Smolctl, tmp_path: Path, flags: tuple[str, ...], message: str, hint: str
+) -> None:
+    source = rows(tmp_path / "in.jsonl", *({"id": n, "text": "x"} for n in range(9)))
+    done = shared("model", "batch", "ai/none", source, *flags, expect=2)
+
+    assert done.stderr_lines[0] == f"smolctl: {message}"
+    assert done.stderr_lines[1].startswith(f"  {hint}")

@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from smolctl.cli import boundary
+from smolctl.runner.benchmark import Run, Speed
 from tests.support.random_bert import write_random_bert
 from tests.support.random_model import write_random_model
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from smolctl.engine.options import EngineOptions
     from tests.support.processes import Smolctl
 
 SMALL = ("-p", "20", "-n", "5", "-r", "2", "--concurrency", "1,3")
@@ -42,6 +45,23 @@ def test_there_is_a_row_for_each_number_of_sequences(smolctl: Smolctl, gguf: str
         pattern = rf"{sequences} +{speed} +{speed} +[\d.]+ tokens/s +[\d.]+ ± [\d.]+ ms"
         assert re.fullmatch(pattern, row)
     assert done.stderr == ""
+
+
+def test_what_was_measured_before_ctrl_c_is_printed(
+    gguf: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(_: object, options: EngineOptions, *__: object, **___: object) -> Speed:
+        if options.sequences > 1:
+            raise KeyboardInterrupt
+        return Speed(1, (Run(10.0, 5.0, 0.1),))
+
+    monkeypatch.setattr("smolctl.cli.bench.measure", interrupted)
+
+    assert boundary.run(["model", "bench", gguf]) == 130
+
+    out, err = capsys.readouterr()
+    assert [line.split()[0] for line in out.splitlines()] == ["SEQUENCES", "1"]
+    assert err == "\nInterrupted. 1 of 4 were measured.\n"
 
 
 def test_json_has_the_spread_of_everything(smolctl: Smolctl, gguf: str) -> None:
@@ -76,7 +96,9 @@ def test_what_makes_no_sense_is_refused(
 
 
 def test_a_model_that_is_not_here_is_not_pulled_for_it(smolctl: Smolctl) -> None:
-    assert "is not here" in smolctl("model", "bench", "ai/smollm2", expect=3).stderr
+    assert (
+        "no such model here: ai/smollm2" in smolctl("model", "bench", "ai/smollm2", expect=3).stderr
+    )
 
 
 def test_an_encoder_says_that_it_does_not_generate(smolctl: Smolctl, tmp_path: Path) -> None:

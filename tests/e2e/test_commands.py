@@ -132,6 +132,17 @@ class TestLs:
         assert smolctl("model", "ls", "-q", bare, expect=0).stdout == f"{SHORT}\n"
         assert smolctl("model", "ls", "-q", f"{bare}:v2", expect=0).stdout == ""
 
+    def test_of_a_repository_shows_no_names_of_others(self, smolctl: Smolctl, name: str) -> None:
+        smolctl("model", "tag", name, "mine:v1", expect=0)
+        printed = [
+            smolctl("model", "ls", asked, expect=0).stdout.splitlines()
+            for asked in ("mine", name.rpartition(":")[0], SHORT)
+        ]
+        shown = [[line.split()[0] for line in lines] for lines in printed]
+
+        assert shown[:2] == [["MODEL", "ai/mine:v1"], ["MODEL", name]]
+        assert {*shown[2]} == {"MODEL", "ai/mine:v1", name}
+
 
 class TestPull:
     def test_of_several_goes_on_after_one_that_fails(
@@ -411,6 +422,13 @@ class TestOnATerminal:
 
         assert code == 2
         assert CONTROL.search(drawn.decode().replace("\r\n", "\n")) is None
+
+    def test_a_removed_model_is_named_by_the_beginning_of_its_id(
+        self, smolctl: Smolctl, name: str
+    ) -> None:
+        _, drawn = smolctl.on_a_terminal("model", "rm", name)
+
+        assert f"Deleted: {SHORT} (".encode() in drawn
 
     def test_an_empty_list_says_how_to_begin(self, smolctl: Smolctl) -> None:
         code, drawn = smolctl.on_a_terminal("model", "ls")

@@ -76,6 +76,15 @@ class TestUsage:
     def test_a_bad_value(self, smolctl: Smolctl) -> None:
         assert_fails(smolctl("model", "resolve", "x", "--pull", "maybe"), 2, "maybe")
 
+    def test_a_registry_that_can_be_none(self, smolctl: Smolctl) -> None:
+        smolctl.environment["SMOLCTL_DEFAULT_REGISTRY"] = "bad/reg"
+        assert_fails(
+            smolctl("model", "inspect", "small"),
+            2,
+            "SMOLCTL_DEFAULT_REGISTRY is 'bad/reg'",
+            "A registry is HOST or HOST:PORT.",
+        )
+
     def test_a_variable_that_makes_no_sense(self, smolctl: Smolctl) -> None:
         smolctl.environment["SMOLCTL_OFFLINE"] = "maybe"
 

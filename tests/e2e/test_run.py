@@ -189,3 +189,11 @@ def test_a_chat_ends_with_the_end_of_its_input(smolctl: Smolctl, gguf: str) -> N
         "model", "run", "--local", gguf, dialogue=[(rb"> ", END_OF_INPUT)]
     )
     assert code == 0
+
+
+def test_a_flag_for_one_answer_says_why_no_chat_opens(smolctl: Smolctl) -> None:
+    code, drawn = smolctl.on_a_terminal(
+        *("model", "run", "ai/m", "--format", "json"),
+        dialogue=[(rb"--format json is for one answer, not for a chat\..*Ctrl-D", b"\x03")],
+    )
+    assert code == 130, drawn

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 from contextlib import closing
@@ -37,6 +38,18 @@ def test_models_go_through_a_file_and_a_pipe(filled: Smolctl, world: World, tmp_
         assert "Loaded ai/small:latest" in other("model", "load", file, expect=0).stdout
 
 
+def test_what_is_loaded_is_called_as_in_the_file(filled: Smolctl, tmp_path: Path) -> None:
+    filled("model", "save", "small", "-o", tmp_path / "a.tar", expect=0)
+    filled("model", "rm", "small", expect=0)
+    filled("model", "load", tmp_path / "a.tar", "--name", "ai/a:first", expect=0)
+
+    loaded = filled("model", "load", tmp_path / "a.tar", expect=0)
+    pulled = filled("model", "pull", f"oci-archive:{tmp_path / 'a.tar'}:latest", expect=0)
+
+    assert loaded.stdout.startswith("Loaded ai/small:latest (")
+    assert pulled.stdout.startswith("Already here: ai/small:latest (")
+
+
 def test_what_cannot_be_saved_or_loaded_is_said(filled: Smolctl, tmp_path: Path) -> None:
     (tmp_path / "text").write_text("no tar at all")
 
@@ -47,6 +60,17 @@ def test_what_cannot_be_saved_or_loaded_is_said(filled: Smolctl, tmp_path: Path)
     code, drawn = filled.on_a_terminal("model", "save", "small")
     assert code == 2
     assert b"-o FILE.tar" in drawn
+
+
+def test_an_interrupted_save_says_what_became_of_the_tar(filled: Smolctl) -> None:
+    process = filled.start("model", "save", "small")
+    assert process.stdout is not None
+    process.stdout.read(1)  # the rest is more than a pipe holds
+    process.send_signal(signal.SIGINT)
+    _, stderr = process.communicate(timeout=60)
+
+    assert process.returncode == 130
+    assert stderr == b"\nInterrupted. The tar is not whole.\n"
 
 
 def test_a_layout_is_pulled_from_as_a_registry_is(

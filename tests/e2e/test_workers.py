@@ -39,7 +39,9 @@ MAXIMUM_GROWTH = 8_000_000  # bytes
 def shared(tmp_path_factory: pytest.TempPathFactory, gguf: str) -> Iterator[Smolctl]:
     """The command, and a worker of the demo model that nobody may end."""
     with closing(Smolctl(tmp_path_factory.mktemp("shared"))) as made:
-        made("model", "run", "--detach", gguf, expect=0)
+        loaded = made("model", "run", "--detach", gguf, expect=0)
+        assert loaded.stderr.startswith("Loaded ")
+        assert loaded.stderr.endswith(" after its last use.\n")
         yield made
 
 

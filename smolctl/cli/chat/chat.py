@@ -30,7 +30,11 @@ if TYPE_CHECKING:
     from smolctl.runner.chat_model import ChatModel
 
 _NAMES = frozenset(COMMAND_NAMES)
+_LEAVE = "/bye or Ctrl-D leaves."
+_LEAVING_WORDS = frozenset({"exit", "quit"})
 _SHOWN_LETTERS = 160
+_USUAL_DENSITY = 0.25
+"""Tokens a letter, of English."""
 
 
 class Chat:
@@ -85,7 +89,7 @@ class Chat:
             try:
                 text = self._reader.read(self._prompt)
             except KeyboardInterrupt:
-                self.output.notice("/bye or Ctrl-D leaves.")
+                self.output.notice(_LEAVE)
                 continue
             except (EOFError, OSError, termios.error):  # the latter: the terminal is gone
                 return
@@ -117,10 +121,13 @@ class Chat:
             self.file = None
             self.change(replaced)
             self.output.notice("The conversation is back as it was.")
+        elif self._unanswered is not None:
+            question, self._unanswered = self._unanswered, None
+            self.output.notice(f"It had no answer, and is taken back: {self._brief(question)}")
         elif self.dialogue.turns:
             question = self.dialogue.turns[-1].question
             self.change(self.dialogue.undone())
-            self.output.notice(f"Taken back: {brief(question, _SHOWN_LETTERS)}")
+            self.output.notice(f"Taken back: {self._brief(question)}")
         else:
             raise UsageError("there is nothing to undo")
 
@@ -151,10 +158,16 @@ class Chat:
         """Show what was said last, in short."""
         if self.dialogue.turns:
             last = self.dialogue.turns[-1]
-            question, answer = (
-                brief(text, _SHOWN_LETTERS) for text in (last.question, last.answer)
-            )
-            self.output.notice(f"> {question}\n{answer}")
+            self.output.notice(f"> {self._brief(last.question)}\n{self._brief(last.answer)}")
+
+    def holds(self, letters: int) -> bool:
+        """Whether the context has room for a text of so many `letters`, by what is known of it."""
+        context = self.model.context_size
+        return context is None or letters * (self._density or _USUAL_DENSITY) < context
+
+    @staticmethod
+    def _brief(text: str) -> str:
+        return brief(text, _SHOWN_LETTERS)
 
     @property
     def _named_model(self) -> str:
@@ -184,6 +197,8 @@ class Chat:
         typed = understood(text, _NAMES)
         if isinstance(typed, Ordered):
             find_command(typed.name).act(self, typed.argument)
+        elif isinstance(typed, Said) and typed.text.strip().lower() in _LEAVING_WORDS:
+            self.output.notice(_LEAVE)  # no model has an answer to that
         elif isinstance(typed, Said):
             self._unanswered = typed.text
             self._ask_new(typed.text)
@@ -222,12 +237,18 @@ class Chat:
             except PromptTooLong as error:
                 shorter = shortened(dialogue, question, error)
                 if shorter is None:
-                    raise PromptTooLong(
-                        error.message, hint="Shorten the message; up-arrow brings it back."
-                    ) from error
+                    raise PromptTooLong(error.message, hint=self._too_long) from error
                 dialogue = shorter
             else:
                 return dialogue, answer
+
+    @property
+    def _too_long(self) -> str:
+        """What to do about a message that is longer than the context, with its files."""
+        if not self.attachments:
+            return "Shorten the message; up-arrow brings it back."
+        names = ", ".join(each.name for each in self.attachments)
+        return f"The text of {brief(names, _SHOWN_LETTERS)} goes with it: /file - drops that."
 
     def _measure(self, dialogue: Dialogue, question: str, answer: Answer) -> None:
         if answer.usage is not None:
@@ -238,6 +259,8 @@ class Chat:
         self.statistics = statistics_lines(
             None if load == told else load, answer.usage, answer.timings
         )
+        if answer.interrupted and answer.usage is None:
+            self.statistics.append("The answer was stopped: its tokens were not counted.")
 
     def _tell_end(self, answer: Answer) -> None:
         if answer.finish_reason == "length":

@@ -226,7 +226,12 @@ def _file(chat: Chat, argument: str) -> None:
         f" {_counted(len(each.text), 'letter')}: {brief(each.text)}"
         for each in chat.attachments
     ]
-    chat.output.notice("\n".join([*lines, "They go with the next message; /file - drops them."]))
+    lines.append("They go with the next message; /file - drops them.")
+    if not chat.holds(sum(len(each.text) for each in chat.attachments)):
+        lines.append(
+            f"That may be more than the context of {chat.model.context_size} tokens holds."
+        )
+    chat.output.notice("\n".join(lines))
 
 
 def _stats(chat: Chat, argument: str) -> None:
@@ -266,10 +271,11 @@ COMMANDS = (
         "model", "MODEL", "goes on with another model", _model, completes=Completes.MODEL
     ),
     Command(
-        "save", "FILE", "saves the conversation as JSON", _save, completes=Completes.FILE
+        "save", "FILE", "saves the conversation as JSON; again, over its own file", _save,
+        completes=Completes.FILE,
     ),
     Command(
-        "save!", "FILE", "the same, over a file that is there", _save_over,
+        "save!", "FILE", "the same, over any file that is there", _save_over,
         completes=Completes.FILE,
     ),
     Command("load", "FILE", "goes on with a saved one", _load, completes=Completes.FILE),

@@ -100,14 +100,16 @@ def command(
     else:
         print_entries(output, found)
         if not found:
-            output.notice(_why_nothing(files))
+            words = (query or "").split()
+            output.notice(_why_nothing(files, words))
 
 
-def _why_nothing(files: HistoryFiles) -> str:
+def _why_nothing(files: HistoryFiles, words: list[str]) -> str:
     """Say why no entry was found."""
     if not files.log_is_on:
         return "Nothing, and the log is off: `smolctl logs on` keeps prompts and replies."
-    return "Nothing yet that is so; `smolctl logs status` shows what there is."
+    nothing = f"No entry has {' and '.join(words)} in it" if words else "There is no such entry"
+    return f"{nothing}; `smolctl logs status` shows what there is."
 
 
 def _conversation(connection: sqlite3.Connection, session: str | None) -> int:

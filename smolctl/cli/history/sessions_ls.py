@@ -51,7 +51,8 @@ def command(
         for each in found:
             output.line(each.label)
     else:
-        output.table(HEADERS, [_row(each) for each in found], dispensable=("TURNS",))
+        rows = [_row(each) for each in found]
+        output.table(HEADERS, rows, dispensable=("TURNS",), last=("MODEL", "UPDATED"))
         if not output.stdout_is_terminal:
             return
         if len(kept) > len(found):

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from smolctl.errors import StorageError, UsageError
+from smolctl.runner.batch.rows import ASKED_PARTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -72,10 +73,10 @@ class ResultFile:
         if ordinal is None:
             self._taken = True
             return False
-        if asked is not None and self._asked[row] not in (None, asked):
+        before = self._asked[row]
+        if asked is not None and before not in (None, asked):
             raise UsageError(
-                f"what {self.path} has for row {row!r} is the reply to another prompt, of another"
-                " model, or to other settings",
+                f"what {self.path} has for row {row!r} came of {_difference(before, asked)}",
                 hint="--overwrite begins the file anew; or name another one with -o.",
             )
         self._disordered |= self._taken or ordinal < self._last
@@ -161,6 +162,19 @@ class ResultFile:
             self._disordered |= found["id"] in self._ordinals
             self._ordinals[found["id"]] = number
             self._asked[found["id"]] = found.get("asked")
+
+
+def _difference(before: Any, asked: str) -> str:
+    """Say which of `ASKED_PARTS` differ in two hashes of them; all may, where nobody knows."""
+    if not isinstance(before, str) or len(before) != len(asked):
+        return "another prompt, another model, or other settings"
+    size = len(asked) // len(ASKED_PARTS)
+    differing = [
+        part
+        for place, part in enumerate(ASKED_PARTS)
+        if before[place * size :][:size] != asked[place * size :][:size]
+    ]
+    return " and ".join(differing)
 
 
 def _places(file: BinaryIO, lines: Mapping[RowId, int]) -> list[tuple[int, int]]:

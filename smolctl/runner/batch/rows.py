@@ -31,7 +31,10 @@ MAXIMUM_LINE = 32 * 1024 * 1024
 """Bytes: what a worker takes as a request. The rest of a longer line is passed over."""
 
 _CHUNK = 256 * 1024
-_DIGEST_DIGITS = 16
+_DIGEST_DIGITS = 8
+
+ASKED_PARTS = ("another prompt", "another model", "other settings")
+"""What it means where a part of a row's `asked` differs; they are of one length."""
 
 
 class RowForm(Enum):
@@ -146,17 +149,30 @@ class Asking:
             chat = replace(chat, messages=messages, grammar=self.grammar)
         return chat
 
-    def digest(self, row: Row, *about: str) -> str | None:
-        """Return a hash of what `row` asks for, and of what else it is `about`: a model, say.
+    def lacking(self, row: Row) -> str | None:
+        """Return the field that `row` needs to be a request and does not have, if there is one."""
+        if row.error is not None:
+            return None
+        if self.template is not None:
+            return min(self.template.fields - row.fields.keys(), default=None)
+        try:
+            given = self._given(Fields(row.fields))
+        except SmolctlError:
+            return None
+        has_one = given.get("prompt") is not None or given.get("messages") is not None
+        return None if has_one else "prompt"
 
-        None for what is no request.
+    def digest(self, row: Row, model: str, *about: str) -> str | None:
+        """Return a hash of what `row` asks for, of which `model`, and of what else it is `about`.
+
+        It is made of one for each of `ASKED_PARTS`. None for what is no request.
         """
         try:
             document = chat_document(self.request(row))
         except SmolctlError:
             return None
-        text = json.dumps([*about, document], sort_keys=True)
-        return sha256(text.encode(errors="surrogatepass")).hexdigest()[:_DIGEST_DIGITS]
+        messages = document.pop("messages")
+        return "".join(_digest(part) for part in (messages, model, [*about, document]))
 
     def text_field(self, row: Row) -> str | None:
         """Return the field of `row` that has the text it is about: the longest in its prompt.
@@ -311,6 +327,11 @@ def _number(cell: str) -> int | float | str:
         except ValueError:
             continue
     return cell  # which the request refuses, by name
+
+
+def _digest(value: Any) -> str:
+    text = json.dumps(value, sort_keys=True)
+    return sha256(text.encode(errors="surrogatepass")).hexdigest()[:_DIGEST_DIGITS]
 
 
 def _user(content: str) -> dict[str, str]:

@@ -113,6 +113,20 @@ def test_undo_takes_back_a_turn_and_then_says_there_is_none(talk: Talks) -> None
     assert "smolctl: there is no question yet\n" in done.err
 
 
+def test_undo_takes_back_what_had_no_answer_first(talk: Talks) -> None:
+    model = Model(Reply(), Reply((NotRunnable("no"),)))
+    done = talk(model, "one", "two", "/undo")
+    assert "It had no answer, and is taken back: two\n" in done.err
+    assert [turn.question for turn in done.chat.dialogue.turns] == ["one"]
+
+
+@pytest.mark.parametrize("word", ["exit", "Quit "])
+def test_a_word_that_leaves_elsewhere_is_no_question(talk: Talks, word: str) -> None:
+    model = Model()
+    assert "/bye or Ctrl-D leaves." in talk(model, word).err
+    assert model.sent == []
+
+
 def test_what_was_cleared_comes_back(talk: Talks) -> None:
     model = Model(Reply(), Reply())
     done = talk(model, "one", "/clear", "/undo", "two", dialogue=SYSTEM)
@@ -318,6 +332,14 @@ class TestFiles:
         assert model.sent[1][-1] == "And?"
         assert done.typing.prompts == ["> ", "(1 file) > ", "(2 files) > ", "> ", "> "]
 
+    def test_one_that_is_too_long_is_named(self, talk: Talks, tmp_path: Path) -> None:
+        long = tmp_path / "many.txt"
+        long.write_text("word " * 1000)
+        too_long = PromptTooLong("too long", prompt_tokens=1000, context_size=800)
+        done = talk(Model(Reply((too_long,)), context=800), f"/file {long}", "What?")
+        assert "That may be more than the context of 800 tokens holds.\n" in done.err
+        assert f"The text of {long} goes with it: /file - drops that.\n" in done.err
+
     def test_they_stay_when_the_message_fails_and_can_be_dropped(
         self, talk: Talks, tmp_path: Path
     ) -> None:
@@ -388,3 +410,8 @@ def test_statistics_are_told_when_asked_for(talk: Talks) -> None:
     again = talk(Model(known, known), "q", "/clear", "q", verbose=True)
     assert again.err.count("load:") == 1  # it was loaded once
     assert again.err.count("prompt:") == 2
+
+
+def test_the_statistics_of_a_stopped_answer_say_so(talk: Talks) -> None:
+    done = talk(Model(Reply(("Ro", KeyboardInterrupt()), usage=None)), "Italy?", "/stats")
+    assert "The answer was stopped: its tokens were not counted.\n" in done.err

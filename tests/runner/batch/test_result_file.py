@@ -69,8 +69,17 @@ def test_a_result_is_not_taken_for_the_reply_to_something_else(path: Path) -> No
         assert file.is_finished("a", "1234")
         assert file.is_finished("b", "5678")  # nobody knows what it is the reply to
         assert file.is_finished("a")
-        with pytest.raises(UsageError, match="row 'a' is the reply to another prompt"):
-            file.is_finished("a", "5678")
+        with pytest.raises(UsageError, match="row 'a' came of another prompt, another model, or"):
+            file.is_finished("a", "567890")
+
+
+def test_what_a_result_differs_in_is_said(path: Path) -> None:
+    write(path, replace(result(1, "a", "A"), asked="123"))
+    with closing(ResultFile(path)) as file:
+        with pytest.raises(UsageError, match=r"came of other settings$"):
+            file.is_finished("a", "124")
+        with pytest.raises(UsageError, match=r"came of another prompt and another model$"):
+            file.is_finished("a", "213")
 
 
 def test_what_failed_is_asked_again_and_takes_its_place(path: Path) -> None:

@@ -83,6 +83,21 @@ def test_what_a_row_asks_has_a_hash_of_all_that_it_asks() -> None:
     assert asking.digest(rows("{}")[0], "a model") is None
 
 
+def test_a_change_shows_in_the_part_of_the_hash_that_it_is_of() -> None:
+    (row,), (other,) = rows('{"id": 1, "prompt": "Hello"}'), rows('{"id": 1, "prompt": "Bye"}')
+    base = Asking().digest(row, "m") or ""
+
+    def differing(digest: str | None) -> list[int]:
+        assert digest is not None
+        size = len(base) // 3
+        return [at for at in range(3) if digest[at * size :][:size] != base[at * size :][:size]]
+
+    assert differing(Asking().digest(other, "m")) == [0]
+    assert differing(Asking().digest(row, "n")) == [1]
+    assert differing(Asking(Sampling(seed=1)).digest(row, "m")) == [2]
+    assert differing(Asking().digest(row, "m", "chunk")) == [2]
+
+
 def test_a_text_is_no_input_unless_its_lines_are_prompts() -> None:
     with pytest.raises(UsageError, match="line 1 of the input is no JSON object") as raised:
         rows("What is the capital of France?")
