@@ -163,7 +163,9 @@ def _mended(outcomes: Sequence[Outcome] | None) -> list[StoredModel]:
 def _is_loaded(invocation: Invocation, model: StoredModel) -> bool:
     from smolctl.runner.address import WorkerFolder
 
-    return WorkerFolder.of(invocation.settings).address(str(model.id)).socket.exists()
+    folder = WorkerFolder.of(invocation.settings)
+    name = folder.address(str(model.id)).socket.name
+    return any(socket.name == name for socket in folder.sockets())
 
 
 def _raise(invocation: Invocation, found: Verification, outcomes: Sequence[Outcome] | None) -> None:
