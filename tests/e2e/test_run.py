@@ -189,3 +189,13 @@ def test_a_chat_ends_with_the_end_of_its_input(smolctl: Smolctl, gguf: str) -> N
         "model", "run", "--local", gguf, dialogue=[(rb"> ", END_OF_INPUT)]
     )
     assert code == 0
+
+
+def test_debug_shows_what_llama_cpp_logs_while_it_loads(smolctl: Smolctl, gguf: str) -> None:
+    line = ("model", "run", gguf, "hi", "--max-tokens", "1", "--ctx-size", "4096", "--debug")
+    first = smolctl(*line, expect=0)
+    assert "llama_model_loader" in first.stderr
+    assert "The model was made for a context of 2048 tokens" in first.stderr
+    again = smolctl(*line, expect=0)
+    assert "llama_model_loader" not in again.stderr
+    assert f"smolctl model logs {gguf}" in again.stderr
