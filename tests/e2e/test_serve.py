@@ -319,7 +319,7 @@ class TestListening:
         assert flags[0] in done.stderr or "API key" in done.stderr
 
     def test_where_somebody_listens_already(self, smolctl: Smolctl, unused_tcp_port: int) -> None:
-        done = smolctl("serve", "--port", str(unused_tcp_port), expect=5)
+        done = smolctl("serve", "--port", str(unused_tcp_port), expect=2)
         assert f"cannot listen on 127.0.0.1:{unused_tcp_port}" in done.stderr
 
     def test_of_a_key_file_that_is_missing(self, smolctl: Smolctl, tmp_path: Path) -> None:
