@@ -410,6 +410,7 @@ class TestCommands:
         finally:
             del shared.environment["SMOLCTL_HOST"]
         assert f"{unused_tcp_port} does not answer" in shown
+        assert "smolctl serve: not running" in shared("model", "status", expect=0).stdout
         assert worker(shared).name in shown
         assert found["gateway"]["running"] is False
         assert [each["pid"] for each in found["workers"]] == [worker(shared).pid]
