@@ -12,7 +12,7 @@ from smolctl.cli.invocation import Invocation
 from smolctl.cli.options import JsonFlag
 from smolctl.cli.progress import file_progress
 from smolctl.cli.text_file import is_there
-from smolctl.errors import UsageError
+from smolctl.errors import IntegrityError, UsageError
 from smolctl.model.units import format_size
 from smolctl.store.load import Loading, Wanted
 from smolctl.store.storage import storage_errors
@@ -89,7 +89,10 @@ def load(invocation: Invocation, source: Path, wanted: Wanted, *, quiet: bool) -
         elif source.is_dir():
             models = loading.from_folder(source)
         else:
-            with storage_errors(source), source.open("rb") as file:
-                models = loading.from_tar(file)
+            try:
+                with storage_errors(source), source.open("rb") as file:
+                    models = loading.from_tar(file)
+            except IntegrityError as error:
+                raise IntegrityError(f"{source}: {error.message}", hint=error.hint) from error
     invocation.output.on_interrupt(None)
     return models

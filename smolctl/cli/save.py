@@ -79,7 +79,7 @@ def _named(invocation: Invocation, name: str) -> tuple[StoredModel, Reference]:
 def _replaced(path: Path) -> Iterator[IO[bytes]]:
     """Give a file that is at `path` when the block has ended well, and nowhere otherwise."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    with storage_errors(path):
+    with storage_errors(path, "Name a file in another folder, or on another disk, with -o."):
         if path.exists() and not path.is_file():  # /dev/null, a named pipe
             with path.open("wb") as file:
                 yield file

@@ -42,8 +42,14 @@ def test_what_cannot_be_saved_or_loaded_is_said(filled: Smolctl, tmp_path: Path)
 
     assert "no such model here" in filled("model", "save", "nothing", expect=3).stderr
     assert "no such file" in filled("model", "load", tmp_path / "none", expect=2).stderr
-    assert "not a tar" in filled("model", "load", tmp_path / "text", expect=6).stderr
+    broken = filled("model", "load", tmp_path / "text", expect=6)
+    assert broken.stderr.startswith(f"smolctl: {tmp_path / 'text'}: not a tar")
     filled("model", "save", "small", "-o", tmp_path / "none" / "x.tar", expect=8)
+    full = filled("model", "save", "small", "-o", "/dev/full", expect=8)
+    assert full.stderr_lines == [
+        "smolctl: the disk is full: cannot write /dev/full",
+        "  Name a file in another folder, or on another disk, with -o.",
+    ]
     code, drawn = filled.on_a_terminal("model", "save", "small")
     assert code == 2
     assert b"-o FILE.tar" in drawn
