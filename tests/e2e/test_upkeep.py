@@ -157,7 +157,7 @@ def test_a_damaged_index_is_made_anew_and_pulling_names_the_models_again(
 
     done = smolctl("model", "verify", "--repair", expect=0)
 
-    assert SMALL.id[7:19] in done.stderr
+    assert f"  {SMALL.id[7:19]}" in done.stderr_lines
     assert smolctl("model", "ls", "-q", expect=0).stdout.strip() == SMALL.id[7:19]
     smolctl("model", "pull", "-q", name, expect=0)
     assert registry.sent.total() - before == len(SMALL.manifest)
