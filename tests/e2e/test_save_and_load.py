@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from contextlib import closing
@@ -35,6 +36,22 @@ def test_models_go_through_a_file_and_a_pipe(filled: Smolctl, world: World, tmp_
         assert stdout.decode().split() == [world.model.id, world.decoy.id]
         assert stderr == b""
         assert "Loaded ai/small:latest" in other("model", "load", file, expect=0).stdout
+
+
+def test_a_script_is_told_what_was_saved_and_named(
+    filled: Smolctl, world: World, tmp_path: Path
+) -> None:
+    file = tmp_path / "one.tar"
+    saved = json.loads(filled("model", "save", "small", "-o", file, "--json", expect=0).stdout)
+    assert saved["file"] == str(file)
+    (only,) = saved["models"]
+    assert only["id"] == world.model.id
+    filled("model", "save", "small", "--json", expect=2)
+
+    first = json.loads(filled("model", "tag", "small", "mine:v1", "--json", expect=0).stdout)
+    then = json.loads(filled("model", "tag", "small:decoy", "mine:v1", "--json", expect=0).stdout)
+    assert first == {"tag": then["tag"], "id": world.model.id, "before": None}
+    assert (then["id"], then["before"]) == (world.decoy.id, world.model.id)
 
 
 def test_what_cannot_be_saved_or_loaded_is_said(filled: Smolctl, tmp_path: Path) -> None:
