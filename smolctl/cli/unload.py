@@ -71,7 +71,7 @@ def command(
         return 1
 
     counts, failure = invocation.each(names, leave)
-    if sum(counts) or failure is None:
+    if sum(counts):
         output.line(f"Unloaded {plural(sum(counts), 'model')}.")
     if failure is not None:
         raise failure
