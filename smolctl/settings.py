@@ -23,7 +23,7 @@ MAXIMUM_CONNECTIONS = 64
 
 _TRUE = frozenset({"1", "true", "yes", "on"})
 _FALSE = frozenset({"", "0", "false", "no", "off"})
-_DURATION = re.compile(r"-?(?:\d+(?:\.\d+)?(?:ms|s|m|h))+|-?\d+(?:\.\d+)?", re.ASCII)
+_DURATION = r"-?(?:\d+(?:\.\d+)?(?:ms|s|m|h))+|-?\d+(?:\.\d+)?"
 _UNIT_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _LONGEST_SECONDS = 10 * 365 * 24 * 3600.0
 _TEMPORARY_LETTERS = 60
@@ -151,7 +151,7 @@ def keep_alive_seconds(text: str, name: str) -> float:
     A negative one means for ever, and so does one of more than ten years. `name` is the flag or
     the variable that has it, for the `UsageError` that anything else raises.
     """
-    if _DURATION.fullmatch(text) is None:
+    if re.fullmatch(_DURATION, text, re.ASCII) is None:
         raise UsageError(
             f"{name} is {text!r}", hint="It is a duration: 5m, 90s, 1h30m; 0 for none, -1 for ever."
         )

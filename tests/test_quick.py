@@ -14,7 +14,7 @@ from smolctl.cli import boundary, prompt, run
 from smolctl.notes import state_of
 from smolctl.quick import Note, Question
 from smolctl.runner import workers
-from smolctl.runner.chat_document import parse_chat
+from smolctl.runner.chat_fields import parse_chat
 from tests.support.fake_worker import FakeWorker, Hanging, streaming
 
 if TYPE_CHECKING:

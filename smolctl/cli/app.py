@@ -9,9 +9,8 @@ from __future__ import annotations
 import difflib
 import gc
 import importlib
-from dataclasses import dataclass, field
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import typer
 from typer._click.core import Command, augment_usage_errors
@@ -33,15 +32,13 @@ _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 _DEBUG_HELP = "Show tracebacks, and the log of llama.cpp."
 
 
-@dataclass(frozen=True)
-class Verb:
+class Verb(NamedTuple):
     """One line of the table of commands: the module behind a name, and what its help says."""
 
     module: str
     summary: str
 
 
-@dataclass(frozen=True, eq=False)
 class Group:
     """A line of the table that has a table of its own.
 
@@ -49,11 +46,19 @@ class Group:
     `default` is the verb that is meant when none is named; without one, the help is shown then.
     """
 
-    summary: str
-    verbs: Mapping[str, Verb | Group]
-    aliases: Mapping[str, str] = field(default_factory=dict)
-    headings: Mapping[str, str] = field(default_factory=dict)
-    default: str | None = None
+    def __init__(
+        self,
+        summary: str,
+        verbs: Mapping[str, Verb | Group],
+        aliases: Mapping[str, str] | None = None,
+        headings: Mapping[str, str] | None = None,
+        default: str | None = None,
+    ) -> None:
+        self.summary = summary
+        self.verbs = verbs
+        self.aliases = aliases or {}
+        self.headings = headings or {}
+        self.default = default
 
 
 LOG_VERBS: Mapping[str, Verb] = {
@@ -164,8 +169,10 @@ class _Verb(_Told, TyperCommand):
         self.params.append(_eager_flag("--debug", _DEBUG_HELP, _show_more))
 
     def invoke(self, ctx: Context) -> Any:
-        """Run the command; from here on Python looks for garbage, which imports make none of."""
-        gc.enable()
+        """Run the command; from here on Python looks for garbage, but not in what imports made."""
+        if not gc.isenabled():
+            gc.freeze()
+            gc.enable()
         return super().invoke(ctx)
 
     def collect_usage_pieces(self, ctx: Context) -> list[str]:

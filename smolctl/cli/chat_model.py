@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 import time
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from smolctl import quick
 from smolctl.cli.crash import on_abort
@@ -28,13 +27,12 @@ if TYPE_CHECKING:
     from smolctl.runner.source import ModelSource
 
 
-@dataclass(frozen=True)
-class Wanted:
+class Wanted(NamedTuple):
     """What model is wanted, and how: `named` are the options that a flag asked for."""
 
     model: str
     pull: PullPolicy
-    options: EngineOptions = field(default_factory=EngineOptions)
+    options: EngineOptions = EngineOptions()
     named: frozenset[str] = frozenset()
     keep_alive: float | None = None
     local: bool = False
@@ -94,7 +92,7 @@ def _with_worker(invocation: Invocation, wanted: Wanted, *, load: bool) -> Itera
 
 
 def _headers(wanted: Wanted, source: ModelSource, default: float | None) -> dict[str, str]:
-    from smolctl.runner.worker_status import MODEL_ID_HEADER, expected, worker_headers
+    from smolctl.runner.expectation import MODEL_ID_HEADER, expected, worker_headers
 
     keep_alive = default if wanted.keep_alive is None else wanted.keep_alive
     headers = worker_headers(expected(wanted.options, wanted.named), keep_alive)
@@ -151,8 +149,8 @@ def _behind(host: str, invocation: Invocation, wanted: Wanted) -> ChatModel:
     """Return the model that the gateway at `host` has."""
     from smolctl.cli.source import looks_like_a_file
     from smolctl.runner.connection import Endpoint
+    from smolctl.runner.expectation import KEEP_ALIVE_HEADER
     from smolctl.runner.remote_chat import RemoteChat
-    from smolctl.runner.worker_status import KEEP_ALIVE_HEADER
 
     if looks_like_a_file(wanted.model):
         raise UsageError(

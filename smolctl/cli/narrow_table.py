@@ -67,15 +67,11 @@ def _shortened(text: str, room: int, mark: str) -> str:
         return text
     registry, slash, path = text.partition("/")
     if slash and " " not in text:  # in a prompt, a slash parts nothing
-        left = room - len(mark) - width_of(f"/{path}")
-        while left < 0 and "/" in path:
-            registry, path = "", path.partition("/")[2]
-            left = room - len(mark) - width_of(f"/{path}")
-        while width_of(registry) > max(left, 0):
-            registry = registry[:-1]
-        text = f"{registry}{mark}/{path}"
-        if left >= 0:
-            return text
+        left = room - width_of(f"/{path}")
+        if left >= len(mark):
+            return f"{beginning(registry, left, mark=mark)}/{path}"
+        if "/" in path:
+            return _shortened(f"{mark}/{path.partition('/')[2]}", room, mark)
     half = (room - len(mark)) // 2
     begin, end = text, text
     while width_of(begin) > room - len(mark) - half:

@@ -113,7 +113,7 @@ class OneShot:
 
     def _request(self, before: Sequence[Message], text: str) -> ChatRequest:
         """Return the request for the reply about `text`, after what was said `before`."""
-        prompt = replace(self.asked, text=text).prompt(self.form.note)
+        prompt = self.asked._replace(text=text).prompt(self.form.note)
         messages = (*before, Message("user", prompt))
         return self.form.on(ChatRequest(messages, self.sampling, self.flags.stop))
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import typer
 
@@ -23,8 +22,7 @@ class PullPolicy(str, Enum):
     never = "never"
 
 
-@dataclass(frozen=True)
-class NetworkFlags:
+class NetworkFlags(NamedTuple):
     """What a command's flags say about reaching registries; the defaults say nothing.
 
     `plain_http` and `ca_file` are about the registry of the model that is asked for.

@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-_CONTROL = re.compile(
+_CONTROL = (
     # C0 without tab and newline, DEL and C1, the marks that reorder the text around them, and
     # the halves of surrogate pairs, which JSON can carry and no stream can.
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
 )
 
-_SECOND_COLUMN = re.compile(r" *\S+(?: \S+)* {2,}(?=\S)")
+_SECOND_COLUMN = r" *\S+(?: \S+)* {2,}(?=\S)"
 """Begins a row of two columns: what a command is called, say, and what it does."""
 
 GAP = "   "
@@ -38,7 +38,7 @@ def printable(text: str) -> str:
     Text from a registry or a model could otherwise move the cursor, set the window's title or
     answer on the keyboard's behalf.
     """
-    return _CONTROL.sub("", text)
+    return re.sub(_CONTROL, "", text)
 
 
 def printable_line(text: str) -> str:
@@ -133,7 +133,7 @@ class Output:
     def json(self, value: Any, *, on_one_line: bool = False) -> None:
         """Print `value` as the answer, in JSON, control characters and the like escaped."""
         text = json.dumps(value, ensure_ascii=False, indent=None if on_one_line else 2)
-        self._stdout(_CONTROL.sub(lambda match: f"\\u{ord(match[0]):04x}", text) + "\n")
+        self._stdout(re.sub(_CONTROL, lambda match: f"\\u{ord(match[0]):04x}", text) + "\n")
 
     def table(
         self,
@@ -247,7 +247,7 @@ def _broken(line: str, columns: int) -> list[str]:
         return [line]
     import textwrap  # not before: few lines are so long, and most commands print none
 
-    lead = _SECOND_COLUMN.match(line)
+    lead = re.match(_SECOND_COLUMN, line)
     indent = lead.end() if lead is not None else len(line) - len(line.lstrip())
     return textwrap.wrap(
         line,

@@ -8,7 +8,7 @@ about: between them stands what a schema has to say, and `--chunk` splits the te
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from smolctl.cli.prompt import STDIN_ARGUMENT, checked_text, joined_words, read_prompt, read_stdin
 from smolctl.cli.text_file import read_text_file
@@ -24,8 +24,7 @@ FILE_SIGN = "@"
 """What begins a value that is the name of a file; twice, it stands for itself."""
 
 
-@dataclass(frozen=True)
-class Asked:
+class Asked(NamedTuple):
     """A prompt: the instruction, and the text that it is about. One of them may be empty."""
 
     instruction: str

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import os
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from smolctl.cli.prompt_sources import FILE_SIGN
 from smolctl.cli.reply_flags import ReplyFormat
@@ -23,8 +23,7 @@ if TYPE_CHECKING:
 _OBJECT_NOTE = "Answer with a JSON object."
 
 
-@dataclass(frozen=True)
-class ReplyForm:
+class ReplyForm(NamedTuple):
     """What a request adds for the reply to have its form.
 
     `note` is what the prompt says of it. `is_json` says that the reply is JSON; `schema` is which.
@@ -35,7 +34,7 @@ class ReplyForm:
     is_json: bool = False
     schema: ReplySchema | None = None
     tools: tuple[Tool, ...] = ()
-    tool_choice: ToolChoice = ToolChoice()  # noqa: RUF009 - it is frozen
+    tool_choice: ToolChoice = ToolChoice()
 
     @classmethod
     def read(cls, flags: ReplyFlags) -> ReplyForm:
@@ -98,7 +97,7 @@ def read_tools(path: Path) -> tuple[Tool, ...]:
 
     Raises `UsageError` for what is none of these, naming the place.
     """
-    from smolctl.runner.chat_document import parse_tools
+    from smolctl.runner.chat_fields import parse_tools
 
     document = _json(read_text_file(path), str(path))
     if isinstance(document, dict):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from smolctl.engine import reasoning
@@ -155,4 +155,4 @@ class ReplyReader:
         """Yield `deltas`, the first with the scores of the tokens since the last."""
         for delta in deltas:
             scores, self._scores = self._scores, ()
-            yield replace(delta, scores=scores) if scores else delta
+            yield delta._replace(scores=scores) if scores else delta

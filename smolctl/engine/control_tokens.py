@@ -105,8 +105,7 @@ def _message(message: Message, change: Callable[[str], str]) -> Message:
         message,
         content=content,
         tool_calls=tuple(
-            replace(
-                call,
+            call._replace(
                 id=change(call.id),
                 name=change(call.name),
                 arguments=json.dumps(_value(parsed_arguments(call), change), ensure_ascii=False),

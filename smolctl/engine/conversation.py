@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from smolctl.engine.sampling import Sampling
 from smolctl.errors import UsageError
@@ -24,8 +24,7 @@ MAXIMUM_DEPTH = 64
 """How deeply the schema of a tool's arguments, and the arguments of a call, may be nested."""
 
 
-@dataclass(frozen=True)
-class ToolCall:
+class ToolCall(NamedTuple):
     """A call that a model wants made. `arguments` is a JSON object as text, as the model wrote it.
 
     `id` ties the result to the call.
@@ -95,8 +94,7 @@ class Message:
     name: str | None = None
 
 
-@dataclass(frozen=True)
-class ToolChoice:
+class ToolChoice(NamedTuple):
     """Whether tools are called: as the model likes, not at all, or certainly.
 
     `name` is the one tool that must be called; it goes with `required`.
@@ -156,8 +154,7 @@ class ToolCallDelta:
     arguments: str = ""
 
 
-@dataclass(frozen=True)
-class Delta:
+class Delta(NamedTuple):
     """A piece of a message: text of the answer, of the reasoning before it, or of a tool call.
 
     `scores` are those of the tokens that the piece came with, where they were asked for.

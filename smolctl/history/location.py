@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from smolctl.errors import StorageError
@@ -15,7 +14,6 @@ if TYPE_CHECKING:
 _OTHERS = 0o077
 
 
-@dataclass(frozen=True)
 class HistoryFiles:
     """The files of history in the folder for a user's state. Making this touches nothing.
 
@@ -23,7 +21,8 @@ class HistoryFiles:
     byte on.
     """
 
-    folder: Path
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
 
     @property
     def database(self) -> Path:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from smolctl.errors import NotRunnable
 from smolctl.model.config import ModelConfig
@@ -13,8 +12,7 @@ if TYPE_CHECKING:
     from smolctl.model.manifest import Manifest
 
 
-@dataclass(frozen=True)
-class Artifact:
+class Artifact(NamedTuple):
     """One model as a registry or the cache holds it."""
 
     manifest: Manifest

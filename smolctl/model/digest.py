@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from smolctl.errors import IntegrityError
 
@@ -20,8 +19,7 @@ SHORT_LENGTH = 12
 """Hex digits in the short form of a model ID, as Docker prints it."""
 
 
-@dataclass(frozen=True, order=True)
-class Digest:
+class Digest(NamedTuple):
     """A digest that parsed; `str()` gives the canonical `algorithm:hex`.
 
     Both parts are lower-case letters and digits alone, so they are safe as names of files.

@@ -7,10 +7,9 @@ model-spec, "Media Types"; the annotation keys are ModelPack's.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from smolctl.errors import IntegrityError
 
@@ -68,8 +67,7 @@ _DOCKER_TARS = frozenset(
 )
 
 
-@dataclass(frozen=True)
-class Layer:
+class Layer(NamedTuple):
     """One layer, understood. `path` is where its annotation puts the file, if it has one."""
 
     descriptor: Descriptor

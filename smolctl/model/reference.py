@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from smolctl.errors import IntegrityError, InvalidReference
 from smolctl.model.digest import SHORT_LENGTH, Digest
@@ -29,8 +29,7 @@ _MAXIMUM_REPOSITORY_LENGTH = 255
 _MAXIMUM_NAME_LENGTH = 1024
 
 
-@dataclass(frozen=True, order=True)
-class Reference:
+class Reference(NamedTuple):
     """One model in one registry, by tag, by digest, or by both.
 
     `repository` is the path inside the registry, namespace included (`ai/smollm2`). At least one
@@ -97,11 +96,11 @@ class Reference:
         """Return the same repository under `tag`, without a digest. `InvalidReference` if bad."""
         if _TAG.fullmatch(tag) is None:
             raise InvalidReference(f"not a tag: {tag!r}")
-        return replace(self, tag=tag, digest=None)
+        return self._replace(tag=tag, digest=None)
 
     def pinned(self, digest: Digest) -> Reference:
         """Return the same repository at exactly `digest`, without a tag."""
-        return replace(self, tag=None, digest=digest)
+        return self._replace(tag=None, digest=digest)
 
     @property
     def is_loopback(self) -> bool:
@@ -118,8 +117,7 @@ class Reference:
         return self.canonical
 
 
-@dataclass(frozen=True)
-class ModelId:
+class ModelId(NamedTuple):
     """The ID of a model in the cache: its manifest's SHA-256, whole or its first 12 digits."""
 
     hex: str

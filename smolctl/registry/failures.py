@@ -76,7 +76,8 @@ def network_errors(
 def status_error(registry: str, response: requests.Response, what: str) -> SmolctlError:
     """Return the error that the status of `response` to a request for `what` stands for.
 
-    408, 429 and what begins with 5 may pass; the rest will not. Reads the body's beginning.
+    408, 429 and what begins with 5 may pass, but for 501, of what a registry cannot do; the rest
+    will not. Reads the body's beginning.
     """
     status = response.status_code
     if status == 404:
@@ -90,7 +91,7 @@ def status_error(registry: str, response: requests.Response, what: str) -> Smolc
             retry_after=retry_after,
         )
     message = f"{registry} answered {status} for {what}{stated_reason(response)}"
-    if status == 408 or status >= 500:
+    if status == 408 or (status >= 500 and status != 501):
         return TransientFailure(message, retry_after=retry_after)
     return RegistryUnavailable(message)
 

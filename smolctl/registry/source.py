@@ -48,7 +48,7 @@ class Source:
 
     def reference(self, reference: Reference) -> Reference:
         """Return the name that `reference`, of the registry that is mirrored, has here."""
-        return replace(reference, registry=self.client.registry, repository=self.repository)
+        return reference._replace(registry=self.client.registry, repository=self.repository)
 
 
 PassedOver = Callable[[Source, SmolctlError], None]

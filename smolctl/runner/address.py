@@ -14,7 +14,7 @@ import os
 import stat
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from smolctl.errors import StorageError, UsageError
 from smolctl.store.storage import storage_errors
@@ -31,8 +31,7 @@ _LONGEST_PATH = 103
 """Bytes of a Unix socket's path: macOS has 104 for it, with the zero that ends it."""
 
 
-@dataclass(frozen=True)
-class WorkerAddress:
+class WorkerAddress(NamedTuple):
     """Where the worker of one model is."""
 
     socket: Path

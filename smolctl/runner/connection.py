@@ -12,8 +12,7 @@ import select
 import socket
 import sys
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from smolctl.errors import NotRunnable, UsageError
 
@@ -41,8 +40,7 @@ class ConnectionLost(NotRunnable):
         self.begun = begun
 
 
-@dataclass(frozen=True)
-class Endpoint:
+class Endpoint(NamedTuple):
     """Where requests go: to a worker's socket at `path`, or a gateway's `host` and `port`."""
 
     path: Path | None = None

@@ -6,8 +6,8 @@ The names are OpenAI's, and llama-server's for what OpenAI does not have.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from smolctl.engine.sampling import Sampling
 from smolctl.errors import UsageError
@@ -40,8 +40,7 @@ NUMBER_FIELDS = (*_NUMBERS, *_LIMITS, "top_k", "seed")
 """All that is a number in what a request says of sampling."""
 
 
-@dataclass(frozen=True)
-class Delivery:
+class Delivery(NamedTuple):
     """How replies are wanted: `choices` of them for a prompt, streamed or whole.
 
     `include_usage` asks for a last chunk of the stream with the counts of tokens.
@@ -50,20 +49,6 @@ class Delivery:
     choices: int = 1
     stream: bool = False
     include_usage: bool = False
-
-
-def sampling_fields(sampling: Sampling) -> dict[str, Any]:
-    """Return `sampling` as parameters of a request; what has its default is left out."""
-    document = {
-        field.name: value
-        for field in fields(sampling)
-        if (value := getattr(sampling, field.name)) != field.default
-    }
-    if sampling.logit_bias:
-        document["logit_bias"] = [
-            [token, False if bias == -math.inf else bias] for token, bias in sampling.logit_bias
-        ]
-    return document
 
 
 def read_sampling(request: Fields) -> Sampling:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from smolctl.engine.options import EngineOptions
 from smolctl.errors import EngineBusy, TooLittleMemory
 from smolctl.runner.address import WorkerFolder
+from smolctl.runner.expectation import Expectation, expected
 from smolctl.runner.specification import DEFAULT_KEEP_ALIVE, WorkerSpecification
 from smolctl.runner.start import start_worker
-from smolctl.runner.worker_status import Expectation, expected
 from smolctl.runner.workers import find_worker, unload, worker_options
 from smolctl.store.storage import locked
 

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import json
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from smolctl.engine.conversation import Delta, ToolCallDelta
 from smolctl.errors import NotRunnable, PromptTooLong, RegistryUnavailable
 from smolctl.runner.api_errors import api_error, error_code
 from smolctl.runner.chat_document import chat_document
 from smolctl.runner.connection import ConnectionLost
+from smolctl.runner.expectation import WORKER_DIFFERS
 from smolctl.runner.worker_log import crash_in
-from smolctl.runner.worker_status import WORKER_DIFFERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -30,8 +29,7 @@ _DONE = "[DONE]"
 _ATTEMPTS = 3
 
 
-@dataclass(frozen=True)
-class Start:
+class Start(NamedTuple):
     """What starting a model gave: the tokens that its context holds, and how many answers at once.
 
     `load_seconds` is how long it took; None when it was loaded already.

@@ -18,11 +18,12 @@ from smolctl import __version__
 from smolctl.runner import handshake
 from smolctl.runner.activity import Activity
 from smolctl.runner.api.app import api_app
+from smolctl.runner.expectation import named_options
 from smolctl.runner.lifetime import Lifetime
 from smolctl.runner.listener import BACKLOG, Listener
 from smolctl.runner.worker_app import WorkerApp
 from smolctl.runner.worker_log import log
-from smolctl.runner.worker_status import Worker, named_options
+from smolctl.runner.worker_status import Worker
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from smolctl.store.store import Store, StoredModel
 
-_SHARD = re.compile(r"(?P<name>.+)-\d{5}-of-(?P<count>\d{5})\.gguf")
+_SHARD = r"(?P<name>.+)-\d{5}-of-(?P<count>\d{5})\.gguf"
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ def file_source(path: Path) -> ModelSource:
 
 def _shards(path: Path) -> tuple[Path, ...]:
     """Return the files of the model that `path` is a file of, by llama.cpp's names of shards."""
-    match = _SHARD.fullmatch(path.name)
+    match = re.fullmatch(_SHARD, path.name)
     if match is None:
         return (path,)
     name, count = match["name"], match["count"]

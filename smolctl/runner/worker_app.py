@@ -12,7 +12,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from smolctl.errors import UsageError
-from smolctl.runner.worker_status import (
+from smolctl.runner.expectation import (
     EXPECT_HEADER,
     KEEP_ALIVE_HEADER,
     WORKER_DIFFERS,

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from smolctl.errors import IntegrityError, StorageError
 from smolctl.model import document
 from smolctl.model.digest import Digest
-from smolctl.store.journal import boot_id, read_journal
-from smolctl.store.partial import PartialBlob, journal_path
 from smolctl.store.storage import check_room, lock_file, storage_errors
 
 if TYPE_CHECKING:
@@ -18,6 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from smolctl.model.descriptor import Descriptor
+    from smolctl.store.partial import PartialBlob
 
 REPAIR_HINT = "`smolctl model verify --repair` fetches what is damaged again."
 """What to do about a damaged cache."""
@@ -26,11 +24,11 @@ _SMALL = 1024 * 1024
 """Bytes up to which a blob that is here is hashed again before it counts as here."""
 
 
-@dataclass(frozen=True)
 class Blobs:
     """The blobs of the OCI image layout at `root`, and the unfinished ones beside them."""
 
-    root: Path
+    def __init__(self, root: Path) -> None:
+        self.root = root
 
     def path(self, digest: Digest) -> Path:
         """Return where the blob of `digest` is or would be."""
@@ -102,6 +100,8 @@ class Blobs:
         None, without `wait`, when another process (or thread) is writing it. Look whether the
         blob `has` come meanwhile before you write.
         """
+        from smolctl.store.partial import PartialBlob  # who only reads has none
+
         path = self.partial_path(descriptor.digest)
         handle = lock_file(path, wait=wait)
         if handle is None:
@@ -114,6 +114,9 @@ class Blobs:
 
     def partial_size(self, descriptor: Descriptor) -> int:
         """Return how many bytes of an unfinished blob its journal speaks of; 0 if none can say."""
+        from smolctl.store.journal import boot_id, read_journal
+        from smolctl.store.partial import journal_path
+
         path = journal_path(self.partial_path(descriptor.digest))
         try:
             return read_journal(path, descriptor, boot_id()).total

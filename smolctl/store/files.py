@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from smolctl.errors import IntegrityError, NotRunnable
 from smolctl.model.document import MAXIMUM_SIZE
@@ -22,8 +21,7 @@ if TYPE_CHECKING:
     from smolctl.store.store import Store, StoredModel
 
 
-@dataclass(frozen=True)
-class ModelFiles:
+class ModelFiles(NamedTuple):
     """What it takes to run a model: its weights (the shards in order) and its template layer."""
 
     weights: tuple[Path, ...]

@@ -8,8 +8,8 @@ Entries that other tools wrote, whatever they are, are kept as they stand.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
 
 from smolctl.errors import IntegrityError, InvalidReference
 from smolctl.model.digest import Digest
@@ -26,8 +26,7 @@ _IMAGE_INDEX = "smolctl.image-index.digest"
 """Annotation of an entry: the image index of which its manifest is the one model."""
 
 
-@dataclass(frozen=True)
-class IndexEntry:
+class IndexEntry(NamedTuple):
     """One line of the index: a manifest, and a name for it if it has a valid one."""
 
     descriptor: Descriptor
@@ -61,11 +60,11 @@ class IndexEntry:
             return None
 
 
-@dataclass(frozen=True)
 class Index:
     """The entries of `index.json`, in order; every change returns a new index."""
 
-    entries: tuple[IndexEntry, ...]
+    def __init__(self, entries: tuple[IndexEntry, ...]) -> None:
+        self.entries = entries
 
     @classmethod
     def read(cls, path: Path) -> Index:

@@ -20,7 +20,7 @@ import shutil
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from smolctl.errors import DiskFull, IntegrityError, ModelNotFound, StorageError, UsageError
 from smolctl.model.artifact import Artifact
@@ -79,8 +79,7 @@ class StoredModel:
         return tuple(name for name in self.names if name.tag is not None)
 
 
-@dataclass(frozen=True)
-class Removal:
+class Removal(NamedTuple):
     """What `Store.remove` did: names dropped, the model deleted if any, and the bytes freed."""
 
     untagged: tuple[Reference, ...]

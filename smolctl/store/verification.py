@@ -82,11 +82,12 @@ class Verification:
     unknown: tuple[Contents, ...] = ()
 
 
-@dataclass(frozen=True)
 class DistrustingBlobs(Blobs):
     """The blobs, of which files that were found damaged do not count as here until replaced."""
 
-    damaged: Mapping[Digest, FileState | None]
+    def __init__(self, root: Path, damaged: Mapping[Digest, FileState | None]) -> None:
+        super().__init__(root)
+        self.damaged = damaged
 
     def has(self, descriptor: Descriptor) -> bool:
         """Whether the blob is here, and is not the file that was found damaged."""

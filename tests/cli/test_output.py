@@ -279,7 +279,7 @@ MODELS = (
             23,
             ["MODEL NAME         SIZE", "…/smollm2:latest   1 MB", "ai/東京:v1         2 MB"],
         ),
-        (20, ["MODEL NAME      SIZE", "…/smol…latest   1 MB", "ai/東京:v1      2 MB"]),
+        (20, ["MODEL NAME      SIZE", "ai/smo…latest   1 MB", "ai/東京:v1      2 MB"]),
     ],
 )
 def test_a_table_is_as_wide_as_a_terminal_at_most(

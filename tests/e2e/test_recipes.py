@@ -27,7 +27,7 @@ INPUTS = {
     "notes/cake.txt": "Anna baked a cake for her brother. The cake was sweet.\n",
     "notes/day.txt": "Tom read a book after work.\n",
     "questions.txt": "What is the capital of France?\nWhat is the capital of Italy?\n",
-    "words.txt": "cat\ndog\nhouse\n",
+    "words.txt": "cat\nit's\nhouse\n",
     "staged.txt": "A line.\n",
 }
 """The files that the recipes speak of."""

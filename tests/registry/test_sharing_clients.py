@@ -58,11 +58,14 @@ class Shared:
         self.host = f"127.0.0.1:{self.port}"
         self.visits: list[Visit] = []
         self.told = threading.Event()
+        self.reads = threading.Event()
+        self.reads.set()
         self.server = RegistryServer(SharedModels(store), listener, self._tell, limits)
 
     def _tell(self, visit: Visit) -> None:
         self.visits.append(visit)
         self.told.set()
+        assert self.reads.wait(SECONDS)
 
     def connect(self, content: bytes = b"") -> socket.socket:
         stream = socket.create_connection(("127.0.0.1", self.port), timeout=SECONDS)
@@ -221,3 +224,20 @@ def _is_served(shared: Shared) -> bool:
         return shared.say(b"GET /v2/ HTTP/1.0\r\n\r\n").startswith(b"HTTP/1.1 200")
     except OSError:  # as it is where a refusal did not wait for what was asked
         return False
+
+
+def test_who_does_not_read_what_is_told_of_pulls_keeps_no_connection_waiting(large: Store) -> None:
+    with sharing(large, Limits()) as shared:
+        shared.reads.clear()
+        connection = http.client.HTTPConnection(shared.host, timeout=SECONDS)
+        try:
+            for digest in LARGE.blobs.keys() - {LARGE.id}:
+                connection.request("GET", f"/v2/ai/large/blobs/{digest}")
+                assert connection.getresponse().read() == LARGE.blobs[digest]
+            assert shared.told.wait(SECONDS)
+            for _ in range(1000):
+                connection.request("GET", BLOB, headers={"Range": "bytes=0-0"})
+                assert connection.getresponse().read() == b"\0"
+        finally:
+            shared.reads.set()
+            connection.close()

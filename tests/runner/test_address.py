@@ -108,11 +108,12 @@ def test_folders_of_other_environments_are_looked_at_too(
     cron = WorkerFolder.of(replace(settings, runtime=tmp_path / "cron"))
     cron.make()
     for folder in (WorkerFolder.of(settings), cron):
-        folder.address(ID).socket.touch()
-        folder.address(ID).lock.touch()
+        (folder.folder / "0123456789ab.sock").touch()
+        (folder.folder / "0123456789ab.lock").touch()
     assert len(WorkerFolder.of(settings).sockets()) == len(cron.locks()) == 2
     cron.base.chmod(0o755)  # not ours alone any more
-    assert WorkerFolder.of(settings).sockets() == [WorkerFolder.of(settings).address(ID).socket]
+    ours = WorkerFolder.of(settings)
+    assert ours.sockets() == [ours.folder / "0123456789ab.sock"]
 
 
 def test_a_folder_of_a_session_that_is_over_is_forgotten(

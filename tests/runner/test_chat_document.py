@@ -15,7 +15,8 @@ from smolctl.engine.gbnf import Grammar
 from smolctl.engine.json_schema import JSON_OBJECT
 from smolctl.engine.sampling import Sampling
 from smolctl.errors import UsageError
-from smolctl.runner.chat_document import chat_document, parse_chat
+from smolctl.runner.chat_document import chat_document
+from smolctl.runner.chat_fields import parse_chat
 from smolctl.runner.fields import InvalidField
 from smolctl.runner.generation_fields import Delivery, for_choice
 

@@ -11,9 +11,10 @@ from smolctl import __version__
 from smolctl.engine.options import EngineOptions
 from smolctl.errors import EngineBusy, TooLittleMemory, UsageError
 from smolctl.runner import eviction, obtain
+from smolctl.runner.expectation import named_options
 from smolctl.runner.obtain import obtain_worker
 from smolctl.runner.source import file_source
-from smolctl.runner.worker_status import Worker, named_options
+from smolctl.runner.worker_status import Worker
 from smolctl.settings import Settings
 from tests.support.random_model import Geometry, write_random_model
 

@@ -12,9 +12,10 @@ import pytest
 from smolctl import __version__
 from smolctl.engine.options import EngineOptions
 from smolctl.runner.activity import Activity
+from smolctl.runner.expectation import expected, named_options
 from smolctl.runner.lifetime import Lifetime
 from smolctl.runner.worker_app import WorkerApp
-from smolctl.runner.worker_status import Worker, expected, named_options
+from smolctl.runner.worker_status import Worker
 
 OPTIONS = EngineOptions(context_size=512, sequences=4)
 WORKER = Worker(

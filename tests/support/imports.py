@@ -29,6 +29,15 @@ HEAVY = {
 }
 """What takes tens of milliseconds to import."""
 
+OTHER_SIDE = {
+    "smolctl.runner.chat_fields",
+    "smolctl.runner.generation_fields",
+    "smolctl.runner.worker_status",
+    "smolctl.store.journal",
+    "smolctl.store.partial",
+}
+"""What reads requests, and what writes the cache: nothing for who asks a worker that is up."""
+
 
 def imported_by(smolctl: Smolctl, *line: str) -> set[str]:
     """Run a command to its end, and return the modules that it imported."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, ExitStack
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from smolctl.cli.chat_model import open_chat
@@ -51,7 +50,7 @@ class OpenModel:
         When that fails or is interrupted, the old one is there as before; it raises what opening
         raises.
         """
-        wanted = replace(self._wanted, model=name)
+        wanted = self._wanted._replace(model=name)
         if wanted.local:
             self._switch_here(wanted)
             return

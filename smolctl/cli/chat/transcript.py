@@ -17,7 +17,8 @@ from smolctl.cli.text_file import read_file
 from smolctl.engine.conversation import ChatRequest
 from smolctl.engine.sampling import Sampling
 from smolctl.errors import StorageError, UsageError
-from smolctl.runner.chat_document import chat_document, parse_chat
+from smolctl.runner.chat_document import chat_document
+from smolctl.runner.chat_fields import parse_chat
 from smolctl.runner.fields import parse_body
 
 _MAXIMUM_BYTES = 32 * 1024 * 1024

@@ -68,6 +68,8 @@ class RegistryServer:
         self._connections: dict[socket.socket, str] = {}
         self._peers: Counter[str] = Counter()
         self._waker, self._woken = socket.socketpair()
+        self._waker.setblocking(False)
+        self._woken.setblocking(False)
         self._stopped = False
         self._room = 0
 
@@ -77,7 +79,6 @@ class RegistryServer:
         # Each takes a file for itself, and one for the blob that it is sent.
         self._room = min(self._limits.connections, (files - _OWN_FILES) // 2)
         self._listener.setblocking(False)
-        self._woken.setblocking(False)
         try:
             with selectors.DefaultSelector() as selector:
                 selector.register(self._listener, selectors.EVENT_READ)
@@ -141,10 +142,8 @@ class RegistryServer:
                     del self._peers[peer]
 
     def _sending(self, peer: str, taken: Taken) -> Callable[[int, int], None] | None:
-        had_none = not self._visits.under_way
         visit = self._visits.begin(peer, taken, self._models.blobs(taken.shared.model))
-        if had_none:
-            self._wake()  # `run` waits without an end as long as there is none
+        self._wake()  # `run` waits without an end as long as there is none
         blob = taken.blob
         if visit is None or blob is None:
             return None

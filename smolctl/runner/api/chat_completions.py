@@ -10,7 +10,8 @@ from smolctl.engine.message_parts import MessageParts
 from smolctl.runner.api.answer import Asked, answer
 from smolctl.runner.api.exchange import dumps
 from smolctl.runner.api.logprobs import chat_logprobs
-from smolctl.runner.chat_document import parse_chat, tool_call_document
+from smolctl.runner.chat_document import tool_call_document
+from smolctl.runner.chat_fields import parse_chat
 from smolctl.runner.generation_fields import for_choice
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from smolctl.errors import InvalidReference, ModelNotFound, UsageError
 from smolctl.model.reference import ModelId, Reference
-from smolctl.runner import worker_status
+from smolctl.runner import expectation
 from smolctl.runner.api.metrics import Metrics
 from smolctl.runner.api.replies import Replies
 from smolctl.runner.api.threads import Threads
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from smolctl.runner.loaded import LoadedModel
     from smolctl.runner.source import ModelSource
 
-MODEL_ID_HEADER = worker_status.MODEL_ID_HEADER.lower()
+MODEL_ID_HEADER = expectation.MODEL_ID_HEADER.lower()
 """Whoever forwards a request has resolved the model's name already when this is the model's ID."""
 
 _READERS = 32

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 from smolctl.engine.conversation import ChatRequest, Message
 from smolctl.engine.sampling import Sampling
 from smolctl.errors import SmolctlError, StorageError, UsageError
-from smolctl.runner.chat_document import chat_document, parse_chat
+from smolctl.runner.chat_document import chat_document, sampling_fields
+from smolctl.runner.chat_fields import parse_chat
 from smolctl.runner.fields import Fields, parse_body
-from smolctl.runner.generation_fields import NUMBER_FIELDS, sampling_fields
+from smolctl.runner.generation_fields import NUMBER_FIELDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

@@ -14,12 +14,12 @@ from smolctl.runner.api.body import ClientGone, read_body
 from smolctl.runner.api.service import MODEL_ID_HEADER
 from smolctl.runner.api_errors import api_error
 from smolctl.runner.connection import SILENCE_SECONDS
+from smolctl.runner.expectation import KEEP_ALIVE_HEADER, WORKER_DIFFERS
 from smolctl.runner.fields import Fields, InvalidField, parse_body
 from smolctl.runner.gateway.failure import gateway_failure, response
 from smolctl.runner.gateway.request_log import MODEL
 from smolctl.runner.gateway.threads import in_thread
 from smolctl.runner.gateway.worker_connection import WorkerConnection, WorkerLost
-from smolctl.runner.worker_status import KEEP_ALIVE_HEADER, WORKER_DIFFERS
 from smolctl.runner.workers import check_answers
 
 if TYPE_CHECKING:

@@ -7,9 +7,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from smolctl.runner.address import WorkerFolder
+from smolctl.runner.expectation import expected, worker_headers
 from smolctl.runner.obtain import obtain_worker
 from smolctl.runner.source import model_source
-from smolctl.runner.worker_status import expected, worker_headers
 from smolctl.runner.workers import end, running_workers, survey, unload
 
 if TYPE_CHECKING:
