@@ -8,7 +8,7 @@ import os
 import socket
 from dataclasses import dataclass
 
-from smolctl.errors import RegistryUnavailable, UsageError
+from smolctl.errors import UsageError
 
 _BACKLOG = 1024
 """Connections that may wait: a whole class begins to pull in the same second."""
@@ -42,7 +42,7 @@ class Address:
         return ipaddress.ip_address(self.ip).is_loopback
 
     def listen(self) -> socket.socket:
-        """Return a socket that listens there. Raises `RegistryUnavailable` when it cannot be."""
+        """Return a socket that listens there. Raises `UsageError` when it cannot be."""
         try:
             return socket.create_server((self.ip, self.port), family=self.family, backlog=_BACKLOG)
         except OSError as error:
@@ -51,7 +51,7 @@ class Address:
                 hint = _OF_THIS_MACHINE
             # Not `strerror`, to which Python adds what it did, and with which arguments.
             reason = os.strerror(error.errno) if error.errno is not None else str(error)
-            raise RegistryUnavailable(
+            raise UsageError(
                 f"cannot listen on {self.host}:{self.port}: {reason}", hint=hint
             ) from error
 
@@ -59,8 +59,7 @@ class Address:
 def listen(host: str, port: int) -> socket.socket:
     """Return a socket that listens at `host` and `port`; port 0 takes a free one.
 
-    Raises `UsageError` for a host that nobody knows, `RegistryUnavailable` when the address cannot
-    be had.
+    Raises `UsageError` for a host that nobody knows, and when the address cannot be had.
     """
     return Address.of(host, port).listen()
 

@@ -8,7 +8,7 @@ from contextlib import closing
 
 import pytest
 
-from smolctl.errors import RegistryUnavailable, UsageError
+from smolctl.errors import UsageError
 from smolctl.listening import Address, listen, reachable_addresses
 
 
@@ -52,13 +52,13 @@ def test_what_is_no_address_is_a_mistake() -> None:
 
 
 def test_a_port_that_is_taken_is_named(unused_tcp_port: int) -> None:
-    with pytest.raises(RegistryUnavailable, match=str(unused_tcp_port)) as caught:
+    with pytest.raises(UsageError, match=str(unused_tcp_port)) as caught:
         listen("127.0.0.1", unused_tcp_port)
     assert "--port 0" in (caught.value.hint or "")
     assert caught.value.message.endswith("in use")
 
 
 def test_an_address_of_another_machine_is_not_a_matter_of_the_port(unused_tcp_port: int) -> None:
-    with pytest.raises(RegistryUnavailable, match=r"192\.0\.2\.1") as caught:
+    with pytest.raises(UsageError, match=r"192\.0\.2\.1") as caught:
         listen("192.0.2.1", unused_tcp_port)
     assert caught.value.hint == "--host is an address of this machine."

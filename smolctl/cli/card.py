@@ -90,7 +90,9 @@ def command(
             f"{name} is not here, and smolctl is told to stay offline",
             hint="`smolctl model ls` lists what is here. (--offline or SMOLCTL_OFFLINE)",
         )
-    variants = _variants(invocation, reference) if reference is not None else []
+    variants = (
+        _variants(invocation, reference, is_here=found is not None) if reference is not None else []
+    )
     if as_json:
         invocation.output.json(card_json(name, cards[0], variants))
         return
@@ -129,12 +131,16 @@ def _hub_readme(invocation: Invocation, reference: Reference) -> dict[str, str]:
     try:
         text = hub_description(reference.repository, fetch)
     except SmolctlError as error:
-        invocation.output.notice(f"No description from Docker Hub: {error.message}")
+        # Who has a mirror may well have no way to Docker Hub.
+        if invocation.output.debug or not invocation.registries.mirrors(DOCKER_HUB):
+            invocation.output.notice(f"No description from Docker Hub: {error.message}")
         return {}
     return {"Docker Hub": text} if text else {}
 
 
-def _variants(invocation: Invocation, reference: Reference) -> list[tuple[VariantRow, bool]]:
+def _variants(
+    invocation: Invocation, reference: Reference, *, is_here: bool
+) -> list[tuple[VariantRow, bool]]:
     """Return the variants and which is recommended; none where the registry does not say."""
     if invocation.offline:
         return []
@@ -145,6 +151,10 @@ def _variants(invocation: Invocation, reference: Reference) -> list[tuple[Varian
 
     try:
         variants = read_repository(invocation, reference, _LIMIT, quiet=True)
+    except ModelNotFound as error:
+        if not is_here:  # else it was packaged here, and not pushed: nothing is wrong
+            invocation.output.notice(f"The variants are not known: {error.message}")
+        return []
     except SmolctlError as error:
         invocation.output.notice(f"The variants are not known: {error.message}")
         return []

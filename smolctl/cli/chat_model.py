@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -17,6 +17,7 @@ from smolctl.notes import state_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from smolctl.cli.invocation import Invocation
     from smolctl.cli.options import PullPolicy
@@ -71,7 +72,11 @@ def _with_worker(invocation: Invocation, wanted: Wanted, *, load: bool) -> Itera
     folder = WorkerFolder.of(invocation.settings)
     folder.check()
     address = folder.address(source.id)
-    start = partial(_start, invocation, wanted, source)
+    start = partial(_start, invocation, wanted, source, address.log)
+    if invocation.output.debug and address.socket.exists():
+        invocation.output.notice(
+            f"What {source.name} logged before now: smolctl model logs {wanted.model}"
+        )
     endpoint = Endpoint(address.socket)
     headers = _headers(wanted, source, invocation.settings.keep_alive)
     model = RemoteChat(source.name, endpoint, headers, start=start, log=address.log)
@@ -94,29 +99,50 @@ def _headers(wanted: Wanted, source: ModelSource, default: float | None) -> dict
     return {MODEL_ID_HEADER: source.id, **headers}
 
 
-def _start(invocation: Invocation, wanted: Wanted, source: ModelSource, tokens: int) -> Start:
+def _start(
+    invocation: Invocation, wanted: Wanted, source: ModelSource, log: Path, tokens: int
+) -> Start:
     from smolctl.runner.obtain import obtain_worker
     from smolctl.runner.remote_chat import Start
 
     output = invocation.output
     before = time.time()
-    worker = obtain_worker(
-        source,
-        wanted.options,
-        named=wanted.named,
-        tokens=tokens,
-        settings=invocation.settings,
-        keep_alive=wanted.keep_alive,
-        tell=output.notice,
-        on_long=(lambda: output.notice(f"Loading {source.name} …"))
-        if output.stderr_is_terminal
-        else None,
-        debug=output.debug,
-    )
-    _tell_context(output, wanted.options, worker.context_size, worker.full_context)
+    with _shown(output, log) if output.debug else nullcontext():
+        worker = obtain_worker(
+            source,
+            wanted.options,
+            named=wanted.named,
+            tokens=tokens,
+            settings=invocation.settings,
+            keep_alive=wanted.keep_alive,
+            tell=output.notice,
+            on_long=(lambda: output.notice(f"Loading {source.name} …"))
+            if output.stderr_is_terminal
+            else None,
+            debug=output.debug,
+        )
     loaded = worker.loaded_at >= before
+    trained = None
+    if loaded and wanted.options.context_size is not None:
+        from smolctl.runner.runnable import Runnable
+
+        trained = Runnable.read(source).header.context_length
+    _tell_context(output, wanted.options, worker.context_size, worker.full_context, trained)
     waited = time.time() - before if loaded else None
     return Start(worker.context_size, worker.sequences, waited)
+
+
+@contextmanager
+def _shown(output: Output, log: Path) -> Iterator[None]:
+    """Show what the block adds to the worker's `log`: llama.cpp writes there."""
+    from smolctl.runner.worker_log import lines_after
+
+    _, size = lines_after(log, 0)
+    try:
+        yield
+    finally:
+        for line in lines_after(log, size)[0]:
+            output.notice(line)
 
 
 def _behind(host: str, invocation: Invocation, wanted: Wanted) -> ChatModel:
@@ -155,13 +181,20 @@ def _local(invocation: Invocation, wanted: Wanted) -> Iterator[ChatModel]:
     output = invocation.output
     runnable = Runnable.read(find_source(invocation, wanted.model, wanted.pull))
     options = runnable.fit(wanted.options)
-    _tell_context(output, wanted.options, options.context_size, runnable.full_context)
+    trained = runnable.header.context_length
+    _tell_context(output, wanted.options, options.context_size, runnable.full_context, trained)
     before = time.monotonic()
     loaded = LoadedModel.open(runnable, options, debug=output.debug, on_abort=on_abort(output))
     with loaded.engine:
         yield LocalChat(loaded, time.monotonic() - before)
 
 
-def _tell_context(output: Output, asked: EngineOptions, got: int | None, full: int | None) -> None:
+def _tell_context(
+    output: Output, asked: EngineOptions, got: int | None, full: int | None, trained: int | None
+) -> None:
+    if asked.context_size is not None and got and trained and got > trained:
+        output.notice(
+            f"The model was made for a context of {trained} tokens: beyond them, expect nonsense."
+        )
     if asked.context_size is None and got != full and full is not None:
         output.notice(f"The context is {got} tokens: the model's {full} do not fit in memory.")

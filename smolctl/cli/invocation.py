@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from smolctl.registry.pull import Pull
     from smolctl.registry.push import Push
 
+_NEAR = 0.9
+"""How alike a mistyped name is: one letter of ten."""
 
 _T = TypeVar("_T")
 
@@ -117,7 +119,11 @@ class Invocation:
         )
 
     def pull(self, reference: Reference, *, quiet: bool = False) -> Pull:
-        """Pull `reference` with progress on stderr. Raises `UsageError` when offline."""
+        """Pull `reference` with progress on stderr. Raises `UsageError` when offline.
+
+        Where the registry has it not, and a model here has nearly that name, or has it in another
+        namespace or registry, the hint asks whether that was meant.
+        """
         from smolctl.cli.progress import transfer_progress
 
         name = self.store.familiar(reference)
@@ -125,7 +131,12 @@ class Invocation:
             f"Interrupted. What was fetched is kept; `smolctl model pull {name}` fetches the rest."
         )
         with transfer_progress(self.output, name, quiet=quiet) as progress:
-            pulled = self.registries.pull(self.store, reference, progress)
+            try:
+                pulled = self.registries.pull(self.store, reference, progress)
+            except (ModelNotFound, AccessDenied) as error:
+                elsewhere = self._namesake(reference, elsewhere=True)
+                error.hint = elsewhere or self._nearly(reference, error) or error.hint
+                raise
         self.output.on_interrupt(None)
         return pulled
 
@@ -147,8 +158,7 @@ class Invocation:
         """Return the model that `name` means, pulled first where `policy` says so.
 
         Raises `ModelNotFound` when it is not here and may not be pulled, `UsageError` where the
-        policy needs the network and that is off, and what pulling raises. Where a model here has
-        the name in another namespace or registry, the hint asks whether it was meant.
+        policy needs the network and that is off, and what pulling raises.
         """
         if is_layout(name):
             return load_layout(self, name)[0]
@@ -172,9 +182,7 @@ class Invocation:
         try:
             return self.pull(reference).model
         except (ModelNotFound, AccessDenied, RegistryUnavailable) as error:
-            file = _file_called(name)
-            if file or not isinstance(error, RegistryUnavailable):
-                error.hint = file or self._namesake(reference) or error.hint
+            error.hint = _file_called(name) or error.hint
             raise
 
     def _not_here(self, name: str, reference: Reference) -> ModelNotFound:
@@ -188,15 +196,34 @@ class Invocation:
         found = _file_called(name) or self._namesake(reference) or listed
         return ModelNotFound(message, hint=hint + found)
 
-    def _namesake(self, reference: Reference) -> str | None:
-        """Ask whether a model here was meant that has the name elsewhere: `team/m`, for `m`."""
+    def _namesake(self, reference: Reference, *, elsewhere: bool = False) -> str | None:
+        """Ask whether a model here was meant that has the name elsewhere: `team/m`, for `m`.
+
+        Or under another tag, unless it is to be `elsewhere`.
+        """
         _, _, wanted = reference.repository.rpartition("/")
         named = [tag for model in self.store.models() for tag in model.tags]
         same = [tag for tag in named if tag.repository.rpartition("/")[2] == wanted]
+        if elsewhere:
+            same = [tag for tag in same if tag.name != reference.name]
         if not same:
             return None
         nearest = min(same, key=lambda tag: tag.tag != reference.tag)
         return f"Did you mean {self.store.familiar(nearest)}, which is here?"
+
+    def _nearly(self, reference: Reference, error: SmolctlError) -> str | None:
+        """Ask whether a model here was meant whose name is nearly that, before the error's hint."""
+        if isinstance(error, AccessDenied):
+            return None
+        import difflib
+
+        named = {tag.repository: tag for model in self.store.models() for tag in model.tags}
+        named.pop(reference.repository, None)
+        near = difflib.get_close_matches(reference.repository, named, n=1, cutoff=_NEAR)
+        if not near:
+            return None
+        meant = f"Did you mean {self.store.familiar(named[near[0]])}, which is here?"
+        return f"{meant} {error.hint or ''}".rstrip()
 
     def reference_of(self, name: str, found: StoredModel | None) -> Reference | None:
         """Return what to pull for `name`; None when it is an ID, which no registry knows."""

@@ -12,7 +12,7 @@ from smolctl.cli.invocation import Invocation
 from smolctl.cli.options import JsonFlag
 from smolctl.cli.progress import file_progress
 from smolctl.cli.text_file import is_there
-from smolctl.errors import UsageError
+from smolctl.errors import IntegrityError, UsageError
 from smolctl.model.units import format_size
 from smolctl.store.load import Loading, Wanted
 from smolctl.store.storage import storage_errors
@@ -93,7 +93,10 @@ def load(
         elif source.is_dir():
             models = loading.from_folder(source)
         else:
-            with storage_errors(source), source.open("rb") as file:
-                models = loading.from_tar(file)
+            try:
+                with storage_errors(source), source.open("rb") as file:
+                    models = loading.from_tar(file)
+            except IntegrityError as error:
+                raise IntegrityError(f"{source}: {error.message}", hint=error.hint) from error
     invocation.output.on_interrupt(None)
     return list(zip(models, loading.names, strict=True))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from smolctl.cli.cache_words import shown_name
 from smolctl.cli.invocation import Invocation
 from smolctl.cli.layout import refuse_layout
 from smolctl.cli.options import (
@@ -23,7 +24,7 @@ from smolctl.cli.options import (
 )
 from smolctl.cli.progress import file_progress
 from smolctl.cli.text_file import is_there
-from smolctl.errors import NotRunnable, UsageError
+from smolctl.errors import NotRunnable, SmolctlError, UsageError
 from smolctl.model.packaging import Format
 from smolctl.model.units import format_size, parse_time
 from smolctl.store.packaging import Recipe, package, read_headers, read_small, shards_of
@@ -166,7 +167,15 @@ def command(
         model = _package(invocation, recipe, name, quantize, tell)
     if before is not None and before.id != model.id and not quiet:
         invocation.output.notice(f"{store.familiar(reference)} named {before.id.short} before.")
-    pushed = invocation.push(model, reference, quiet=quiet) if push else None
+    pushed = None
+    if push:
+        try:
+            pushed = invocation.push(model, reference, quiet=quiet)
+        except SmolctlError as error:
+            name = store.familiar(reference)
+            finish = f"It is packaged, and here: `smolctl model push {name}` sends it."
+            error.hint = f"{error.hint} {finish}" if error.hint else finish
+            raise
     _print(invocation, store.familiar(reference), model, pushed, quiet=quiet, as_json=as_json)
 
 
@@ -215,7 +224,8 @@ def _quantized(
         stem = original.stem if recipe.weights else "model"
         target = Path(temporary) / f"{stem}-{quantization.upper()}.gguf"
         label = f"quantizing to {quantization.upper()}"
-        quantize(original, target, quantization, lambda done: tell(label, done, None))
+        base = shown_name(store, recipe.base) if recipe.base is not None else None
+        quantize(original, target, quantization, lambda done: tell(label, done, None), name=base)
         yield replace(recipe, weights=(target,))
     invocation.output.on_interrupt(None)
 

@@ -8,7 +8,7 @@ import typer
 
 from smolctl.cli.invocation import Invocation
 from smolctl.cli.options import JsonFlag, QuietFlag
-from smolctl.errors import SmolctlError
+from smolctl.errors import DiskFull, SmolctlError
 from smolctl.model.units import format_size
 
 if TYPE_CHECKING:
@@ -41,7 +41,14 @@ def command(
     invocation = Invocation.of(ctx)
 
     def remove(name: str) -> Removal:
-        removal = invocation.store.remove(name, force=force)
+        try:
+            removal = invocation.store.remove(name, force=force)
+        except DiskFull as error:  # a name among several, or files that others use: it frees none
+            error.hint = (
+                "A few kB are enough: delete another file there, or a whole model by its ID,"
+                " smolctl model rm --force ID."
+            )
+            raise
         if removal.deleted is not None:
             _unload(invocation, str(removal.deleted))
         if not as_json:

@@ -10,6 +10,7 @@ from typing import IO, TYPE_CHECKING, Annotated
 import typer
 
 from smolctl.cli.invocation import Invocation
+from smolctl.cli.options import JsonFlag
 from smolctl.cli.progress import file_progress
 from smolctl.errors import UsageError
 from smolctl.model.units import format_size
@@ -39,6 +40,7 @@ def command(
         typer.Option("--output", "-o", metavar="FILE", help="The tar; stdout without it, or as -."),
     ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
+    as_json: JsonFlag = False,
 ) -> None:
     """Write models to a tar that `smolctl model load` and other OCI tools read.
 
@@ -50,6 +52,8 @@ def command(
     named = [_named(invocation, name) for name in models]
     total = sum(blob.size for blob in blobs_of(store, [model for model, _ in named]))
     to_stdout = output is None or str(output) == "-"
+    if to_stdout and as_json:
+        raise UsageError("the tar is on stdout, where --json goes", hint="Name a file: -o FILE.tar")
     if to_stdout and invocation.output.stdout_is_terminal:
         raise UsageError("a tar is nothing for a terminal", hint="Name a file: -o FILE.tar")
     left = "The tar is not whole." if to_stdout else "Nothing was saved."
@@ -63,7 +67,10 @@ def command(
         with _replaced(output) as file:
             save(store, named, file, lambda done: tell("saving", done, total))
     invocation.output.on_interrupt(None)
-    if not quiet:
+    if as_json:
+        saved = [{"id": str(model.id), "tag": tag.canonical} for model, tag in named]
+        invocation.output.json({"file": str(output), "size": total, "models": saved})
+    elif not quiet:
         count = f"{len(named)} models" if len(named) > 1 else models[0]
         invocation.output.notice(f"Saved {count} to {output} ({format_size(total)})")
 
@@ -82,7 +89,7 @@ def _named(invocation: Invocation, name: str) -> tuple[StoredModel, Reference]:
 def _replaced(path: Path) -> Iterator[IO[bytes]]:
     """Give a file that is at `path` when the block has ended well, and nowhere otherwise."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    with storage_errors(path):
+    with storage_errors(path, "Name a file in another folder, or on another disk, with -o."):
         if path.exists() and not path.is_file():  # /dev/null, a named pipe
             with path.open("wb") as file:
                 yield file

@@ -17,7 +17,7 @@ from smolctl.cli.options import (
     named_registry,
 )
 from smolctl.cli.output import GAP, printable_line
-from smolctl.errors import UsageError
+from smolctl.errors import RegistryUnavailable, UsageError
 from smolctl.model.reference import DEFAULT_TAG, DOCKER_HUB, Reference
 from smolctl.model.units import format_count, format_time
 
@@ -110,7 +110,18 @@ def _search(invocation: Invocation, registry: str, words: Sequence[str]) -> list
     def fetch(url: str) -> bytes:
         return fetch_page(url, invocation.settings.ca_bundle, invocation.network.ca_file)
 
-    return search_docker_hub(words, fetch)
+    try:
+        return search_docker_hub(words, fetch)
+    except RegistryUnavailable as error:
+        # Only Docker Hub has descriptions and counts, so a mirror does not stand in for it unasked.
+        mirrors = invocation.registries.mirrors(DOCKER_HUB)
+        if mirrors:
+            flags = (
+                f"--registry {each.registry}{' --plain-http' if each.plain_http else ''}"
+                for each in mirrors
+            )
+            error.hint = f"Its mirror has a list of names: {' or '.join(flags)}"
+        raise
 
 
 def _name(store: Store, model: FoundModel) -> str:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import ipaddress
+import time
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -28,9 +29,13 @@ from smolctl.cli.options import (
     PlainHttpFlag,
     RetriesFlag,
 )
+from smolctl.cli.output import printable_line
 from smolctl.cli.text_file import read_text_file
 from smolctl.errors import UsageError
 from smolctl.settings import expanded, keep_alive_seconds
+
+if TYPE_CHECKING:
+    from smolctl.runner.gateway.request_log import Answered
 
 EXAMPLES = (
     ("For the programs on this machine", "smolctl serve"),
@@ -38,6 +43,9 @@ EXAMPLES = (
     ("For a page that is open in a browser", "smolctl serve --allow-origin http://localhost:3000"),
     ("Models stay loaded, each for 8 callers", "smolctl serve --keep-alive -1 --parallel 8"),
 )
+
+_LONGEST_LINE = 300
+"""Letters; the path and the name are the client's to choose."""
 
 DEFAULT_PORT = 12434
 """Docker Model Runner's."""
@@ -96,16 +104,21 @@ def command(
     max_connections: MaxConnectionsFlag = None,
     retries: RetriesFlag = None,
     offline: OfflineFlag = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Say nothing of the requests.")
+    ] = False,
 ) -> None:
     """Serve all models over HTTP: OpenAI's API, and Docker Model Runner's to manage models.
 
     Models are loaded when they are asked for, each in a process of its own, and leave when they
-    have been idle. Web pages and other machines are kept out unless the flags let them in. What
+    have been idle. Web pages and other machines are kept out unless the flags let them in. Each
+    request is a line on stderr when it has ended, without what was asked and answered. What
     --plain-http and --ca-file say is about the default registry; config.toml has the others.
     """
     # Starlette and uvicorn take 200 ms, which --help need not.
     from smolctl.runner.gateway.app import gateway_app
     from smolctl.runner.gateway.policy import Policy
+    from smolctl.runner.gateway.request_log import RequestLog
     from smolctl.runner.gateway.server import base_url, listen, serve
     from smolctl.runner.gateway.workers import Workers
 
@@ -134,6 +147,8 @@ def command(
     registries = replace(invocation.registries, flagged=store.default_registry)
     listener = listen(host, port, beyond_loopback=key is not None)
     app = gateway_app(store, registries, workers, policy.listening(host, listener.getsockname()[0]))
+    if not quiet:
+        app = RequestLog(app, lambda answered: output.notice(_as_line(answered)))
     url = base_url(listener)
     output.notice(
         f"smolctl listens on {url}. For OpenAI's clients, the base URL is {url}/v1"
@@ -145,7 +160,16 @@ def command(
             f"Other machines reach it at this machine's addresses, port"
             f" {listener.getsockname()[1]}, with the API key; --allow-host lets in names, too."
         )
+    output.on_interrupt("smolctl serve has ended. `smolctl model ps` lists what is loaded still.")
     serve(app, listener)
+
+
+def _as_line(answered: Answered) -> str:
+    """Say what was asked and how it went, in the order of `smolctl share`."""
+    about = f"{answered.method} {answered.path} {answered.status} in {answered.seconds:.2f} s"
+    model = f" ({answered.model})" if answered.model else ""
+    line = printable_line(f"{answered.peer} {about}{model}")
+    return f"{time.strftime('%H:%M:%S')} {line[:_LONGEST_LINE]}"
 
 
 def _api_key(given: str | None, file: Path | None) -> str | None:

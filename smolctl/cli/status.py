@@ -52,13 +52,20 @@ def command(ctx: typer.Context, as_json: JsonFlag = False) -> None:
         ("smolctl", __version__),
         ("Models loaded", ", ".join(map(shown_name, workers)) or "none"),
         *([("Not answering", ", ".join(silent))] if silent else []),
-        ("Gateway", f"{host} {'answers' if answers else 'does not answer'}"),
+        ("smolctl serve", _gateway(settings, host, answers=answers)),
         ("Cache", settings.home),
         ("Sockets", folder.folder),
         ("Logs", folder.logs),
     ]
     for name, value in rows:
         output.line(f"{name + ':':<15}{value}")
+
+
+def _gateway(settings: Settings, host: str, *, answers: bool) -> str:
+    if answers:
+        return f"answers at {host}"
+    # That nobody serves is no trouble, except to who was told to ask there.
+    return f"{host} does not answer" if settings.host else "not running"
 
 
 def _answers(settings: Settings, host: str) -> bool:

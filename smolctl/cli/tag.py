@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from smolctl.cli.invocation import Invocation
+from smolctl.cli.options import JsonFlag
 
 EXAMPLES = (
     ("A short name of your own", "smolctl model tag ai/smollm2:360M-Q4_K_M mine:small"),
@@ -18,6 +19,7 @@ def command(
     ctx: typer.Context,
     source: Annotated[str, typer.Argument(metavar="SOURCE", help="A name or an ID.")],
     target: Annotated[str, typer.Argument(metavar="TARGET", help="The name to add.")],
+    as_json: JsonFlag = False,
 ) -> None:
     """Give a model another name. Nothing is copied; both names mean the same files."""
     invocation = Invocation.of(ctx)
@@ -26,6 +28,10 @@ def command(
     reference = store.parse(target)
     before = store.find_reference(reference)
     store.tag(model, reference)
+    if as_json:
+        was = str(before.id) if before is not None else None
+        invocation.output.json({"tag": reference.canonical, "id": str(model.id), "before": was})
+        return
     if before is not None and before.id != model.id:
         invocation.output.notice(f"{store.familiar(reference)} named {before.id.short} before.")
     invocation.output.line(f"{store.familiar(reference)} is {model.id.short} now")

@@ -88,12 +88,16 @@ def _remake_index(invocation: Invocation) -> None:
     remade = invocation.store.remake_index()
     if remade is None:
         return
-    ids = ", ".join(model.id.short for model in remade)
-    invocation.output.notice(
-        f"index.json was damaged or missing. The new one has {plural(len(remade), 'model')}"
-        f" without a name{': ' if ids else ''}{ids}. Pulling a model gives it its name again, and"
-        " nothing is fetched twice; `smolctl model tag ID NAME` names one that was packaged here."
-    )
+    tell = invocation.output.notice
+    count = plural(len(remade), "model")
+    if not remade:
+        tell(f"index.json was damaged or missing. The new one has {count}.")
+        return
+    tell(f"index.json was damaged or missing. The new one has {count}, without names:")
+    for model in remade:
+        tell(f"  {model.id.short}")
+    tell("Pulling a model gives it its name again, and nothing is fetched twice.")
+    tell("`smolctl model tag ID NAME` names one that was packaged here.")
 
 
 def _repair(invocation: Invocation, damages: Sequence[Damage], *, quiet: bool) -> list[Outcome]:
@@ -163,7 +167,9 @@ def _mended(outcomes: Sequence[Outcome] | None) -> list[StoredModel]:
 def _is_loaded(invocation: Invocation, model: StoredModel) -> bool:
     from smolctl.runner.address import WorkerFolder
 
-    return WorkerFolder.of(invocation.settings).address(str(model.id)).socket.exists()
+    folder = WorkerFolder.of(invocation.settings)
+    name = folder.address(str(model.id)).socket.name
+    return any(socket.name == name for socket in folder.sockets())
 
 
 def _raise(invocation: Invocation, found: Verification, outcomes: Sequence[Outcome] | None) -> None:

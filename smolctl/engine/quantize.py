@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _TICK_SECONDS = 0.2
+_AGAIN = "requantizing"
+"""What llama.cpp complains of when a tensor is quantized already."""
 
 
 def quantize(
@@ -24,11 +26,13 @@ def quantize(
     target: Path,
     quantization: str,
     tell: Callable[[int], None] = lambda _: None,
+    *,
+    name: str | None = None,
 ) -> None:
     """Write `source`, a GGUF file in F16, F32 or BF16, to `target` in `quantization`.
 
     `quantization` is a name such as `Q4_K_M` (llama.cpp's `LLAMA_FTYPE_MOSTLY_*`). `tell` hears,
-    a few times a second, how many bytes of `target` are written. Source:
+    a few times a second, how many bytes of `target` are written. `name` is for errors. Source:
     `llama_model_quantize`. Raises `UsageError` for a name that llama.cpp does not know and
     `NotRunnable` when it refuses the file.
     """
@@ -58,7 +62,13 @@ def quantize(
         tell(target.stat().st_size if target.exists() else 0)
     if status:
         reason = log.first_complaint() or f"status {status}"
-        raise NotRunnable(f"llama.cpp cannot quantize {source.name}: {reason}")
+        name = name or source.name
+        if _AGAIN in reason:
+            raise NotRunnable(
+                f"{name} is quantized already, and llama.cpp does not do that twice",
+                hint="Begin with the model in F16, BF16 or F32.",
+            )
+        raise NotRunnable(f"llama.cpp cannot quantize {name}: {reason}")
 
 
 def _file_types() -> dict[str, int]:

@@ -106,7 +106,7 @@ def read_header(stream: BinaryIO, *, size: int | None = None) -> GGUFHeader:
     source = HeaderStream(stream, size)
     magic = source.peek(len(MAGIC))
     if size == 0 or not MAGIC.startswith(magic):
-        start = f"it starts with {magic!r}" if magic else "it is empty"
+        start = "it does not begin with the letters GGUF" if magic else "it is empty"
         raise InvalidGGUF(f"not a GGUF file: {start}")
     source.take(len(MAGIC))
     version, byte_order = _read_version(source)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
+    from smolctl.configuration import Mirror
     from smolctl.model.reference import Reference
     from smolctl.registry.progress import Progress
     from smolctl.registry.pull import Pull
@@ -68,6 +69,10 @@ class RegistryAccess:
     def known_client(self, registry: str, tell: Callable[[str], None]) -> RegistryClient:
         """Return a client of `registry` with what is kept for all of it; `UsageError` offline."""
         return self.client(registry, lambda: self._find_credentials(registry, None), tell)
+
+    def mirrors(self, registry: str) -> tuple[Mirror, ...]:
+        """Return the mirrors that `config.toml` has for `registry`. Raises `UsageError`."""
+        return Configuration.read(self.settings.configuration).of(registry).mirrors
 
     def pull(self, store: Store, reference: Reference, progress: Progress) -> Pull:
         """Pull `reference` into `store`, from a mirror or its registry, as `pull` does.

@@ -81,7 +81,8 @@ def status_error(registry: str, response: requests.Response, what: str) -> Smolc
     """
     status = response.status_code
     if status == 404:
-        return ModelNotFound(f"{what} was not found in {registry}")
+        where = "" if what.startswith(f"{registry}/") else f" in {registry}"
+        return ModelNotFound(f"{what} was not found{where}")
     retry_after = parse_retry_after(response.headers.get("Retry-After"))
     if status == 429:
         return TransientFailure(

@@ -2,7 +2,9 @@
 
 Whoever can connect to a socket can use its model, so the folder is one that only its owner can
 enter, and one that somebody else made is not used. In the folder, a model has a socket, and a lock
-that is held while its worker is being started; its log is where logs belong.
+that is held while its worker is being started; its log is where logs belong. Where the folder is
+comes from the environment, which is another for a job of cron than for a shell: links beside the
+logs lead to all that were made for the cache, so that no worker is lost from sight.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
 
 _ID_LETTERS = 12
 _HOME_LETTERS = 8
+_LINK = ".sockets"
 _LONGEST_PATH = 103
 """Bytes of a Unix socket's path: macOS has 104 for it, with the zero that ends it."""
 
@@ -69,14 +73,12 @@ class WorkerFolder:
         return self.folder / "memory"
 
     def sockets(self) -> list[Path]:
-        """Return the sockets that are there; behind some may be nobody any more."""
-        with storage_errors(self.folder):
-            return sorted(self.folder.glob("*.sock"))
+        """Return the sockets in all folders; behind some may be nobody any more."""
+        return self._all("*.sock")
 
     def locks(self) -> list[Path]:
-        """Return the locks that are there, held or not."""
-        with storage_errors(self.folder):
-            return sorted(self.folder.glob("*.lock"))
+        """Return the locks in all folders, held or not."""
+        return self._all("*.lock")
 
     def make(self) -> None:
         """Make the folders, where nobody else can enter. Raises `StorageError` as `check` does."""
@@ -87,6 +89,9 @@ class WorkerFolder:
             self.folder.mkdir(mode=0o700, exist_ok=True)
         with storage_errors(self.logs):
             self.logs.mkdir(mode=0o700, parents=True, exist_ok=True)
+            name = hashlib.sha256(os.fsencode(self.folder)).hexdigest()[:_HOME_LETTERS]
+            with suppress(FileExistsError):
+                (self.logs / f"{name}{_LINK}").symlink_to(self.folder)
 
     def check(self) -> None:
         """Raise `StorageError` when what is in the folder's place is not ours alone.
@@ -106,3 +111,23 @@ class WorkerFolder:
             raise StorageError(
                 f"others may enter {self.base}", hint=f"`chmod 700 {self.base}` keeps them out."
             )
+
+    def _all(self, pattern: str) -> list[Path]:
+        found: list[Path] = []
+        for folder in (self.folder, *self._others()):
+            with storage_errors(folder):
+                found += sorted(folder.glob(pattern))
+        return found
+
+    def _others(self) -> list[Path]:
+        """Return the folders that other environments made for this cache, and that are ours."""
+        others = []
+        for link in sorted(self.logs.glob(f"*{_LINK}")):
+            with suppress(OSError, StorageError):
+                folder = link.readlink()
+                WorkerFolder(folder.parent, folder, self.logs).check()
+                if not folder.is_dir():
+                    link.unlink()  # of a session that is over
+                elif folder != self.folder:
+                    others.append(folder)
+        return others

@@ -74,7 +74,10 @@ def running_workers(settings: Settings) -> list[Worker]:
 
 
 def survey(folder: WorkerFolder) -> tuple[list[Worker], list[Path]]:
-    """Return the workers of `folder`, last used first, and the sockets where nobody answers."""
+    """Return the workers of `folder`, last used first, and the sockets where nobody answers.
+
+    Also those that another environment of this user started: one of another `XDG_RUNTIME_DIR`.
+    """
     folder.check()
     workers, stuck = [], []
     for socket in folder.sockets():
@@ -128,7 +131,8 @@ def unload_if_idle(settings: Settings, model_id: str) -> None:
     """Have the worker of the model with that ID leave, if there is one and it has nothing to do."""
     folder = WorkerFolder.of(settings)
     folder.check()
-    address = folder.address(model_id)
-    worker = find_worker(address.socket) if address.socket.exists() else None
-    if worker is not None:
-        unload(worker, only_idle=True)
+    name = folder.address(model_id).socket.name
+    for socket in folder.sockets():
+        worker = find_worker(socket) if socket.name == name else None
+        if worker is not None:
+            unload(worker, only_idle=True)

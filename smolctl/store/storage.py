@@ -21,20 +21,25 @@ _MORE_ROOM = "Free some space (`smolctl model rm`), or set SMOLCTL_HOME to anoth
 
 
 @contextmanager
-def storage_errors(path: Path) -> Iterator[None]:
-    """Turn an `OSError` of the block into a `StorageError` that names `path` and the way out."""
+def storage_errors(path: Path, way_out: str | None = None) -> Iterator[None]:
+    """Turn an `OSError` of the block into a `StorageError` that names `path` and the way out.
+
+    It is a sentence; without one, the path is taken for one of the cache.
+    """
     try:
         yield
     except OSError as error:
         reason = error.strerror or str(error)
         if error.errno in _FULL:
-            raise DiskFull(f"the disk is full: cannot write {path}", hint=_MORE_ROOM) from error
+            raise DiskFull(
+                f"the disk is full: cannot write {path}", hint=way_out or _MORE_ROOM
+            ) from error
         if error.errno in _FORBIDDEN:
             raise StorageError(
                 f"no permission: {path}: {reason}",
-                hint="Set SMOLCTL_HOME to a folder of your own.",
+                hint=way_out or "Set SMOLCTL_HOME to a folder of your own.",
             ) from error
-        raise StorageError(f"{path}: {reason}") from error
+        raise StorageError(f"{path}: {reason}", hint=way_out) from error
 
 
 def check_room(folder: Path, size: int, done: str = "written") -> None:

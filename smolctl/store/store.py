@@ -281,7 +281,13 @@ class Store:
         with storage_errors(self.root):
             if layout.exists():
                 return
-            self.root.mkdir(parents=True, exist_ok=True)
+            try:
+                self.root.mkdir(parents=True, exist_ok=True)
+            except FileNotFoundError:  # /proc says so of all that is to be made in it
+                raise StorageError(
+                    f"{self.root} cannot be created",
+                    hint="Set SMOLCTL_HOME to a folder of your own.",
+                ) from None
             there = {path.name for path in self.root.iterdir()}
             # Unless another process has made the layout, and more, while we looked.
             if there - _UNFINISHED - _EVERYWHERE and not self.is_made:

@@ -80,6 +80,17 @@ class TestNamesake:
         assert code == 3
         assert lines[-1] == "  Did you mean team/small:latest, which is here?"
 
+    def test_is_asked_about_when_a_letter_is_missing(
+        self, told: Callable[[str], Told], store: Store, registry: FaultyRegistry
+    ) -> None:
+        keep(store, "team/smallest")
+
+        code, lines = told(f"model pull {registry.host}/team/smalest")
+        assert code == 3
+        assert lines[0] == f"smolctl: {registry.host}/team/smalest:latest was not found"
+        assert lines[1].startswith("  Did you mean team/smallest:latest, which is here? `smolctl")
+        assert "Did you mean" not in told(f"model pull {registry.host}/team/other")[1][1]
+
     def test_is_not_made_up(self, told: Callable[[str], Told], store: Store) -> None:
         keep(store, "team/small")
 

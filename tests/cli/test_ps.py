@@ -73,3 +73,12 @@ def test_what_does_not_answer_is_shown(hanging: str, capsys: pytest.CaptureFixtu
     assert f"Not answering: {hanging}\n" in capsys.readouterr().out
     assert boundary.run(["model", "status", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["not_answering"] == [hanging]
+
+
+def test_what_another_environment_started_is_shown(
+    hanging: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with tempfile.TemporaryDirectory(prefix="smolctl-") as runtime:
+        monkeypatch.setenv("XDG_RUNTIME_DIR", runtime)
+        assert boundary.run(["model", "ps"]) == 0
+    assert f"{hanging}   llama.cpp   -      Not answering" in capsys.readouterr().out

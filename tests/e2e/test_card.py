@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support.faulty_registry import FaultyRegistry, descriptor, digest, pack
+from tests.support.proxy import Proxy
 
 if TYPE_CHECKING:
     from tests.support.processes import Smolctl
@@ -55,6 +56,27 @@ def test_on_a_terminal_it_is_drawn(smolctl: Smolctl, name: str) -> None:
     assert b"## " not in drawn
     assert b"mit" in drawn
     assert b"\x1b[31mall" not in drawn
+
+
+def test_one_that_was_never_pushed_lacks_nothing(
+    smolctl: Smolctl, registry: FaultyRegistry, name: str
+) -> None:
+    smolctl("model", "pull", name, expect=0)
+    smolctl("model", "tag", name, f"{registry.host}/team/mine:v1", expect=0)
+    done = smolctl("model", "card", f"{registry.host}/team/mine:v1", expect=0)
+    assert done.stderr == ""
+    assert "## Characteristics" in done.stdout
+
+
+@pytest.mark.usefixtures("name")
+def test_who_has_a_mirror_is_not_told_that_docker_hub_is_away(
+    smolctl: Smolctl, registry: FaultyRegistry
+) -> None:
+    with Proxy({}) as proxy:
+        smolctl.environment["HTTPS_PROXY"] = f"http://{proxy.host}"
+        smolctl.configure(f'[registry."docker.io"]\nmirrors = ["http://{registry.host}"]')
+        assert smolctl("model", "card", "team/model:v1", expect=0).stderr == ""
+        assert "Docker Hub" in smolctl("model", "card", "team/model:v1", "--debug").stderr
 
 
 def test_offline_only_what_is_here_has_one(smolctl: Smolctl, name: str) -> None:

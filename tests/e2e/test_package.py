@@ -33,6 +33,15 @@ def test_a_file_becomes_a_model_that_is_pushed_and_pulled(
     assert after["config"]["context_size"] == 512
 
 
+def test_a_push_that_fails_leaves_the_model_here(
+    smolctl: Smolctl, gguf: str, unused_tcp_port: int
+) -> None:
+    name = f"127.0.0.1:{unused_tcp_port}/team/model:v1"
+    done = smolctl("model", "package", "--gguf", gguf, name, "--push", expect=5)
+    assert f"`smolctl model push {name}` sends it." in done.stderr_lines[-1]
+    smolctl("model", "inspect", name, expect=0)
+
+
 def test_a_model_that_is_here_is_quantized(smolctl: Smolctl, demo_f16: str) -> None:
     smolctl("model", "package", "-q", "--gguf", demo_f16, "mine:F16", expect=0)
 
@@ -43,6 +52,13 @@ def test_a_model_that_is_here_is_quantized(smolctl: Smolctl, demo_f16: str) -> N
     listed = {each["id"]: each for each in json.loads(smolctl("model", "ls", "--json").stdout)}
     assert listed[found["id"]]["config"]["quantization"] == "Q4_K_M"
     assert not list((smolctl.home / "partial").iterdir())
+
+    again = smolctl(
+        "model", "package", "--from", "mine:Q4", "--quantize", "q4_0", "mine:x", expect=7
+    )
+    assert again.stderr_lines[-2].endswith(
+        "mine:Q4 is quantized already, and llama.cpp does not do that twice"
+    )
 
 
 @pytest.mark.parametrize(

@@ -197,3 +197,13 @@ def test_a_flag_for_one_answer_says_why_no_chat_opens(smolctl: Smolctl) -> None:
         dialogue=[(rb"--format json is for one answer, not for a chat\..*Ctrl-D", b"\x03")],
     )
     assert code == 130, drawn
+
+
+def test_debug_shows_what_llama_cpp_logs_while_it_loads(smolctl: Smolctl, gguf: str) -> None:
+    line = ("model", "run", gguf, "hi", "--max-tokens", "1", "--ctx-size", "4096", "--debug")
+    first = smolctl(*line, expect=0)
+    assert "llama_model_loader" in first.stderr
+    assert "The model was made for a context of 2048 tokens" in first.stderr
+    again = smolctl(*line, expect=0)
+    assert "llama_model_loader" not in again.stderr
+    assert f"smolctl model logs {gguf}" in again.stderr

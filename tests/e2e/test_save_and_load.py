@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import sys
@@ -50,13 +51,35 @@ def test_what_is_loaded_is_called_as_in_the_file(filled: Smolctl, tmp_path: Path
     assert pulled.stdout.startswith("Already here: ai/small:latest (")
 
 
+def test_a_script_is_told_what_was_saved_and_named(
+    filled: Smolctl, world: World, tmp_path: Path
+) -> None:
+    file = tmp_path / "one.tar"
+    saved = json.loads(filled("model", "save", "small", "-o", file, "--json", expect=0).stdout)
+    assert saved["file"] == str(file)
+    (only,) = saved["models"]
+    assert only["id"] == world.model.id
+    filled("model", "save", "small", "--json", expect=2)
+
+    first = json.loads(filled("model", "tag", "small", "mine:v1", "--json", expect=0).stdout)
+    then = json.loads(filled("model", "tag", "small:decoy", "mine:v1", "--json", expect=0).stdout)
+    assert first == {"tag": then["tag"], "id": world.model.id, "before": None}
+    assert (then["id"], then["before"]) == (world.decoy.id, world.model.id)
+
+
 def test_what_cannot_be_saved_or_loaded_is_said(filled: Smolctl, tmp_path: Path) -> None:
     (tmp_path / "text").write_text("no tar at all")
 
     assert "no such model here" in filled("model", "save", "nothing", expect=3).stderr
     assert "no such file" in filled("model", "load", tmp_path / "none", expect=2).stderr
-    assert "not a tar" in filled("model", "load", tmp_path / "text", expect=6).stderr
+    broken = filled("model", "load", tmp_path / "text", expect=6)
+    assert broken.stderr.startswith(f"smolctl: {tmp_path / 'text'}: not a tar")
     filled("model", "save", "small", "-o", tmp_path / "none" / "x.tar", expect=8)
+    full = filled("model", "save", "small", "-o", "/dev/full", expect=8)
+    assert full.stderr_lines == [
+        "smolctl: the disk is full: cannot write /dev/full",
+        "  Name a file in another folder, or on another disk, with -o.",
+    ]
     code, drawn = filled.on_a_terminal("model", "save", "small")
     assert code == 2
     assert b"-o FILE.tar" in drawn

@@ -93,8 +93,15 @@ class TestDockerHub:
         with Proxy({}) as proxy:
             smolctl.environment["HTTPS_PROXY"] = f"http://{proxy.host}"
             done = smolctl("model", "search", "qwen", expect=5)
+            smolctl.configure(
+                '[registry."docker.io"]\nmirrors = ["http://cache.lan:5000/docker.io", "m.example"]'
+            )
+            mirrored = smolctl("model", "search", "qwen", expect=5)
         assert done.stdout == ""
         assert f"cannot reach {HUB} through the proxy" in done.stderr_lines[0]
+        assert mirrored.stderr_lines[-1].endswith(
+            "--registry cache.lan:5000 --plain-http or --registry m.example"
+        )
 
     @pytest.mark.parametrize("flags", [[], ["--registry", "registry.example"]])
     def test_is_not_asked_offline(self, smolctl: Smolctl, flags: list[str]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -319,7 +320,7 @@ class TestListening:
         assert flags[0] in done.stderr or "API key" in done.stderr
 
     def test_where_somebody_listens_already(self, smolctl: Smolctl, unused_tcp_port: int) -> None:
-        done = smolctl("serve", "--port", str(unused_tcp_port), expect=5)
+        done = smolctl("serve", "--port", str(unused_tcp_port), expect=2)
         assert f"cannot listen on 127.0.0.1:{unused_tcp_port}" in done.stderr
 
     def test_of_a_key_file_that_is_missing(self, smolctl: Smolctl, tmp_path: Path) -> None:
@@ -345,6 +346,13 @@ def test_a_signal_ends_it_and_leaves_the_workers(
 
     list(chunks)  # what is under way gets a moment
     stdout, stderr = served.process.communicate(timeout=WAIT_SECONDS)
-    assert (served.process.returncode, stdout, stderr) == (code, b"", b"")
+    assert (served.process.returncode, stdout) == (code, b"")
+    request = next(line for line in stderr.decode().splitlines() if "chat" in line)
+    assert re.fullmatch(
+        rf"\d\d:\d\d:\d\d 127\.0\.0\.1 POST /v1/chat/completions 200 in [\d.]+ s \({MODEL}\)",
+        request,
+    )
+    assert QUESTION.encode() not in stderr
+    assert b"smolctl serve has ended" in stderr
     os.kill(pid, 0)
     assert served.smolctl("model", "ps", expect=0).stdout.count("smolctl-demo") == 1

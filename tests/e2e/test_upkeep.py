@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,8 +11,9 @@ import pytest
 from smolctl.store.store import Store
 from tests.e2e.test_broken_off_pulls import LAYER, MODEL, PART, wait_until, written
 from tests.support.blob_faults import asks_from
-from tests.support.faulty_registry import FaultyRegistry, Packed, Pause
+from tests.support.faulty_registry import FaultyRegistry, Packed, Pause, pack
 from tests.support.pulling import unfinished, weights
+from tests.support.small_disk import small_disk
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -157,7 +159,7 @@ def test_a_damaged_index_is_made_anew_and_pulling_names_the_models_again(
 
     done = smolctl("model", "verify", "--repair", expect=0)
 
-    assert SMALL.id[7:19] in done.stderr
+    assert f"  {SMALL.id[7:19]}" in done.stderr_lines
     assert smolctl("model", "ls", "-q", expect=0).stdout.strip() == SMALL.id[7:19]
     smolctl("model", "pull", "-q", name, expect=0)
     assert registry.sent.total() - before == len(SMALL.manifest)
@@ -185,3 +187,25 @@ def test_on_a_narrow_terminal_a_models_name_is_whole(smolctl: Smolctl, name: str
         "MODEL", "NAME", "UNIQUE", "SIZE",
     ]  # fmt: skip
     assert any(line.startswith(name) for line in lines)
+
+
+def test_a_full_disk_lets_go_of_models_and_says_what_else_to_do(
+    smolctl: Smolctl, registry: FaultyRegistry, tmp_path: Path
+) -> None:
+    for path, layer in (("one", b"one" * 10_000), ("two", b"two" * 10_000)):
+        registry.publish(f"team/{path}", "v1", pack(layer))
+    one, two = (f"{registry.host}/team/{path}:v1" for path in ("one", "two"))
+    with small_disk(tmp_path / "disk") as disk:
+        smolctl.environment["SMOLCTL_HOME"] = str(disk.folder / "models")
+        smolctl("model", "pull", one, two, expect=0)
+        smolctl("model", "tag", two, "two:again", expect=0)
+        with suppress(OSError), (disk.folder / "another").open("wb", buffering=0) as file:
+            while True:
+                file.write(bytes(4096))
+
+        smolctl("model", "df", expect=0)
+        smolctl("model", "prune", "--all", "--yes", expect=0)
+        name = smolctl("model", "rm", "two:again", expect=8)
+        assert "smolctl model rm --force ID" in name.stderr_lines[1]
+        smolctl("model", "rm", one, expect=0)
+        assert smolctl("model", "ls", "-q", expect=0).stdout.count("\n") == 1

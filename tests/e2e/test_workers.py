@@ -329,9 +329,12 @@ class TestCommands:
         filled("model", "run", "-d", "small", expect=0)
         assert rows(filled("model", "ps").stdout) == [worker(filled).names[0]]
         assert "loaded in" in filled("model", "logs", "small:latest", expect=0).stdout
-        assert filled("model", "unload", "small:decoy").stdout == "No such model(s) running.\n"
+        idle = filled("model", "unload", "small:decoy", expect=0)
+        assert (idle.stdout, idle.stderr) == ("", "small:decoy is not loaded.\n")
+        missed = filled("model", "unload", "smal", expect=3)
+        assert missed.stderr_lines[0] == "smolctl: smal is neither loaded nor here"
         done = filled("model", "unload", "small", worker(filled).id[7:19], expect=0)
-        assert done.stdout == "Unloaded 1 model(s).\n"
+        assert done.stdout == "Unloaded 1 model.\n"
         assert filled("model", "stop", "--all", expect=0).stdout == "No models are running.\n"
 
     def test_a_model_that_is_removed_leaves_the_memory(self, filled: Smolctl) -> None:
@@ -363,7 +366,7 @@ class TestCommands:
     def test_unload_waits_until_it_is_gone(self, smolctl: Smolctl, gguf: str) -> None:
         smolctl("model", "run", "-d", gguf, expect=0)
         handle = os.pidfd_open(worker(smolctl).pid)
-        assert smolctl("model", "unload", gguf, expect=0).stdout == "Unloaded 1 model(s).\n"
+        assert smolctl("model", "unload", gguf, expect=0).stdout == "Unloaded 1 model.\n"
         assert select.select([handle], [], [], 0)[0]
         os.close(handle)
 
@@ -372,7 +375,7 @@ class TestCommands:
         smolctl("model", "run", "-d", gguf, expect=0)
         pid = worker(smolctl).pid
         os.kill(pid, signal.SIGSTOP)
-        assert smolctl("model", "unload", "--all", expect=0).stdout == "Unloaded 1 model(s).\n"
+        assert smolctl("model", "unload", "--all", expect=0).stdout == "Unloaded 1 model.\n"
         wait_for_end(pid)
 
     def test_unload_needs_a_model(self, smolctl: Smolctl) -> None:
@@ -406,6 +409,7 @@ class TestCommands:
         finally:
             del shared.environment["SMOLCTL_HOST"]
         assert f"{unused_tcp_port} does not answer" in shown
+        assert "smolctl serve: not running" in shared("model", "status", expect=0).stdout
         assert worker(shared).name in shown
         assert found["gateway"]["running"] is False
         assert [each["pid"] for each in found["workers"]] == [worker(shared).pid]

@@ -54,9 +54,9 @@ def test_what_no_more_bytes_could_mend_is_not_called_truncated(what):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"Hello, world.\n", "not a GGUF file: it starts with b'Hell'"),
-        (b"\x1b[2J", "not a GGUF file: it starts with b'\\x1b[2J'"),
-        (b"Hi", "not a GGUF file: it starts with b'Hi'"),
+        (b"Hello, world.\n", "not a GGUF file: it does not begin with the letters GGUF"),
+        (b"\x1b[2J", "not a GGUF file: it does not begin with the letters GGUF"),
+        (b"Hi", "not a GGUF file: it does not begin with the letters GGUF"),
         (b"", "not a GGUF file: it is empty"),
         (b"GGU", "the file has 3 bytes and ends inside its GGUF header, which needs 4 or more"),
         (

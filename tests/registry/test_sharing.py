@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from smolctl.errors import ModelNotFound, RegistryUnavailable
+from smolctl.errors import ModelNotFound, UsageError
 from smolctl.model.reference import Reference
 from smolctl.registry.client import RegistryClient
 from smolctl.registry.pull import pull
@@ -234,7 +234,7 @@ def test_an_address_that_is_taken_is_named(host: str, store: Store) -> None:
     port = int(host.rpartition(":")[2])
 
     with (
-        pytest.raises(RegistryUnavailable, match=f"cannot listen on 127.0.0.1:{port}"),
+        pytest.raises(UsageError, match=f"cannot listen on 127.0.0.1:{port}"),
         serving(store, port=port),
     ):
         pass

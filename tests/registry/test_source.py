@@ -234,7 +234,9 @@ class TestPull:
         origin.publish(REPOSITORY, "v2", pack())
         origin.spoil("/tags/list", instead(Answer.of(b'{"name": "team/model", "tags": ["v2"]}')))
 
-        with pytest.raises(ModelNotFound, match=f"was not found in {origin.host}") as caught:
+        with pytest.raises(
+            ModelNotFound, match=f"^{origin.host}/{REPOSITORY}:v1 was not found$"
+        ) as caught:
             fetch(store, origin, Mirror(mirror.host))
 
         assert (caught.value.hint or "").startswith("Tags there: v2. ")

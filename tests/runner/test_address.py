@@ -101,6 +101,34 @@ def test_a_path_that_no_socket_can_have_says_so(settings: Settings, tmp_path: Pa
     assert "XDG_RUNTIME_DIR" in str(caught.value.hint)
 
 
+def test_folders_of_other_environments_are_looked_at_too(
+    settings: Settings, tmp_path: Path
+) -> None:
+    WorkerFolder.of(settings).make()
+    cron = WorkerFolder.of(replace(settings, runtime=tmp_path / "cron"))
+    cron.make()
+    for folder in (WorkerFolder.of(settings), cron):
+        (folder.folder / "0123456789ab.sock").touch()
+        (folder.folder / "0123456789ab.lock").touch()
+    assert len(WorkerFolder.of(settings).sockets()) == len(cron.locks()) == 2
+    cron.base.chmod(0o755)  # not ours alone any more
+    ours = WorkerFolder.of(settings)
+    assert ours.sockets() == [ours.folder / "0123456789ab.sock"]
+
+
+def test_a_folder_of_a_session_that_is_over_is_forgotten(
+    settings: Settings, tmp_path: Path
+) -> None:
+    over = WorkerFolder.of(replace(settings, runtime=tmp_path / "over"))
+    over.make()
+    over.folder.rmdir()
+    WorkerFolder.of(settings).make()
+    assert WorkerFolder.of(settings).sockets() == []
+    assert [link.readlink() for link in over.logs.glob("*.sockets")] == [
+        WorkerFolder.of(settings).folder
+    ]
+
+
 def _path(text: str) -> Path:
     from pathlib import Path
 

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -379,3 +380,13 @@ def test_a_killed_writer_leaves_no_blob_and_the_next_one_succeeds(tmp_path):
     out, _ = again.communicate(b"x")
     assert out == b"half\nTrue\n"
     assert list((tmp_path / "partial").iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_made_is_said(store, monkeypatch):
+    def refuse(*_, **__):
+        raise FileNotFoundError(2, "No such file or directory")
+
+    monkeypatch.setattr(Path, "mkdir", refuse)  # as /proc does
+    with pytest.raises(StorageError, match="cannot be created") as caught:
+        store.prepare()
+    assert "SMOLCTL_HOME" in str(caught.value.hint)

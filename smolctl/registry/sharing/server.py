@@ -173,7 +173,7 @@ class RegistryServer:
 def serving(store: Store, *, host: str = "127.0.0.1", port: int = 0) -> Iterator[str]:
     """Serve all of `store` from a thread while the block runs; gives the registry as `host:port`.
 
-    Port 0 takes a free one. Raises `RegistryUnavailable` when the address cannot be had.
+    Port 0 takes a free one. Raises `UsageError` when the address cannot be had.
     """
     listener = listen(host, port)
     address = listener.getsockname()

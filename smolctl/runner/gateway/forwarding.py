@@ -17,6 +17,7 @@ from smolctl.runner.connection import SILENCE_SECONDS
 from smolctl.runner.expectation import KEEP_ALIVE_HEADER, WORKER_DIFFERS
 from smolctl.runner.fields import Fields, InvalidField, parse_body
 from smolctl.runner.gateway.failure import gateway_failure, response
+from smolctl.runner.gateway.request_log import MODEL
 from smolctl.runner.gateway.threads import in_thread
 from smolctl.runner.gateway.worker_connection import WorkerConnection, WorkerLost
 from smolctl.runner.workers import check_answers
@@ -94,7 +95,7 @@ class Forwarding:
         given = {name: text for name, text in scope["headers"] if name in _PASSED_ON}
         headers = {**self._headers, **given}
         try:
-            name = Fields(parse_body(body)).required_text("model")
+            name = scope[MODEL] = Fields(parse_body(body)).required_text("model")
             await self._forward(name, headers, body, send, counted)
         except InvalidReference as error:
             await _fail(InvalidField("model", error.message), scope, receive, send, counted)

@@ -25,8 +25,8 @@ _KEEP_ALIVE_SECONDS = 75
 def listen(host: str, port: int, *, beyond_loopback: bool) -> socket.socket:
     """Return a socket that listens at `host` and `port`; port 0 takes a free one.
 
-    Raises `UsageError` for a host that nobody knows, and for one beyond loopback without leave;
-    `RegistryUnavailable` when the address cannot be had.
+    Raises `UsageError` for a host that nobody knows, for one beyond loopback without leave, and
+    when the address cannot be had.
     """
     address = Address.of(host, port)
     if not beyond_loopback and not address.is_loopback:
