@@ -80,7 +80,7 @@ __smolctl_command() {
             valued='--pull --ca-file --max-connections --retries'
             ;;
         'smolctl model tag')
-            options='--debug -h --help'
+            options='--json --debug -h --help'
             ;;
         'smolctl model rm')
             options='-f --force --json -q --quiet --debug -h --help'
@@ -109,7 +109,7 @@ __smolctl_command() {
             valued='--from-ca-file --to-ca-file --max-connections --retries'
             ;;
         'smolctl model save')
-            options='-o --output -q --quiet --debug -h --help'
+            options='-o --output -q --quiet --json --debug -h --help'
             valued='-o --output'
             ;;
         'smolctl model load')
@@ -117,7 +117,7 @@ __smolctl_command() {
             valued='--tag --name'
             ;;
         'smolctl serve')
-            options='--host --port --api-key --api-key-file --allow-origin --allow-host --ctx-size --parallel --threads --gpu-layers --flash-attn --cache-type-k --cache-type-v --keep-alive --plain-http --ca-file --max-connections --retries --offline --debug -h --help'
+            options='--host --port --api-key --api-key-file --allow-origin --allow-host --ctx-size --parallel --threads --gpu-layers --flash-attn --cache-type-k --cache-type-v --keep-alive --plain-http --ca-file --max-connections --retries --offline -q --quiet --debug -h --help'
             valued='--host --port --api-key --api-key-file --allow-origin --allow-host --ctx-size --parallel --threads --gpu-layers --flash-attn --cache-type-k --cache-type-v --keep-alive --ca-file --max-connections --retries'
             ;;
         'smolctl share')

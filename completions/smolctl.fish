@@ -626,6 +626,7 @@ complete -c smolctl -n '__smolctl_at \'smolctl model resolve\'' -s h -l help -d 
 
 complete -c smolctl -n '__smolctl_at \'smolctl model tag\' 0' -a '(__smolctl_names models)'
 complete -c smolctl -n '__smolctl_at \'smolctl model tag\' 0; and __smolctl_is_path' -F
+complete -c smolctl -n '__smolctl_at \'smolctl model tag\'' -l json -d 'Print JSON.'
 complete -c smolctl -n '__smolctl_at \'smolctl model tag\'' -l debug -d 'Show tracebacks, and the log of llama.cpp.'
 complete -c smolctl -n '__smolctl_at \'smolctl model tag\'' -s h -l help -d 'Show this message and exit.'
 
@@ -712,6 +713,7 @@ complete -c smolctl -n '__smolctl_after \'smolctl model save\' 0' -a '(__smolctl
 complete -c smolctl -n '__smolctl_after \'smolctl model save\' 0; and __smolctl_is_path' -F
 complete -c smolctl -n '__smolctl_at \'smolctl model save\'' -s o -l output -r -F -d 'The tar; stdout without it, or as -.'
 complete -c smolctl -n '__smolctl_at \'smolctl model save\'' -s q -l quiet -d 'Show no progress.'
+complete -c smolctl -n '__smolctl_at \'smolctl model save\'' -l json -d 'Print JSON.'
 complete -c smolctl -n '__smolctl_at \'smolctl model save\'' -l debug -d 'Show tracebacks, and the log of llama.cpp.'
 complete -c smolctl -n '__smolctl_at \'smolctl model save\'' -s h -l help -d 'Show this message and exit.'
 
@@ -742,6 +744,7 @@ complete -c smolctl -n '__smolctl_at \'smolctl serve\'' -l ca-file -r -F -d 'Tru
 complete -c smolctl -n '__smolctl_at \'smolctl serve\'' -l max-connections -x -d 'Connections to fetch over at once; 8 unless config.toml says otherwise.'
 complete -c smolctl -n '__smolctl_at \'smolctl serve\'' -l retries -x -d 'How often to try again in a row when the network fails; 7 unless config.toml says otherwise.'
 complete -c smolctl -n '__smolctl_at \'smolctl serve\'' -l offline -d 'Keep off the network (also: SMOLCTL_OFFLINE=1).'
+complete -c smolctl -n '__smolctl_at \'smolctl serve\'' -s q -l quiet -d 'Say nothing of the requests.'
 complete -c smolctl -n '__smolctl_at \'smolctl serve\'' -l debug -d 'Show tracebacks, and the log of llama.cpp.'
 complete -c smolctl -n '__smolctl_at \'smolctl serve\'' -s h -l help -d 'Show this message and exit.'
 

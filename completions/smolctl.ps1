@@ -568,6 +568,7 @@ Register-ArgumentCompleter -Native -CommandName 'smolctl' -ScriptBlock {
             Arguments = @('models', $null)
             Repeats = $false
             Options = [ordered]@{
+                '--json' = 'Print JSON.'
                 '--debug' = 'Show tracebacks, and the log of llama.cpp.'
                 '-h' = 'Show this message and exit.'
                 '--help' = 'Show this message and exit.'
@@ -761,6 +762,7 @@ Register-ArgumentCompleter -Native -CommandName 'smolctl' -ScriptBlock {
                 '--output' = 'The tar; stdout without it, or as -.'
                 '-q' = 'Show no progress.'
                 '--quiet' = 'Show no progress.'
+                '--json' = 'Print JSON.'
                 '--debug' = 'Show tracebacks, and the log of llama.cpp.'
                 '-h' = 'Show this message and exit.'
                 '--help' = 'Show this message and exit.'
@@ -815,6 +817,8 @@ Register-ArgumentCompleter -Native -CommandName 'smolctl' -ScriptBlock {
                 '--max-connections' = 'Connections to fetch over at once; 8 unless config.toml says otherwise.'
                 '--retries' = 'How often to try again in a row when the network fails; 7 unless config.toml says otherwise.'
                 '--offline' = 'Keep off the network (also: SMOLCTL_OFFLINE=1).'
+                '-q' = 'Say nothing of the requests.'
+                '--quiet' = 'Say nothing of the requests.'
                 '--debug' = 'Show tracebacks, and the log of llama.cpp.'
                 '-h' = 'Show this message and exit.'
                 '--help' = 'Show this message and exit.'
