@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import tempfile
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -23,7 +24,7 @@ from smolctl.settings import Settings
 from smolctl.store.storage import is_locked, locked
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 SOURCE = ModelSource(
     "sha256:" + "ab" * 32,
@@ -35,14 +36,16 @@ SOURCE = ModelSource(
 
 
 @pytest.fixture
-def specification(tmp_path: Path) -> WorkerSpecification:
-    settings = replace(
-        Settings.from_environment({}), runtime=tmp_path / "run", state=tmp_path / "state"
-    )
-    folder = WorkerFolder.of(settings)
-    folder.make()
-    options = EngineOptions(context_size=5, cache_type_k="q8_0")
-    return WorkerSpecification(SOURCE, options, folder, keep_alive=-1)
+def specification(tmp_path: Path) -> Iterator[WorkerSpecification]:
+    # The path of a socket must be short, which those of tests are not.
+    with tempfile.TemporaryDirectory(prefix="smolctl-") as short:
+        settings = replace(
+            Settings.from_environment({}), runtime=Path(short), state=tmp_path / "state"
+        )
+        folder = WorkerFolder.of(settings)
+        folder.make()
+        options = EngineOptions(context_size=5, cache_type_k="q8_0")
+        yield WorkerSpecification(SOURCE, options, folder, keep_alive=-1)
 
 
 def test_a_specification_arrives_as_it_was(specification: WorkerSpecification) -> None:
