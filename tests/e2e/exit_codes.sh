@@ -24,7 +24,7 @@ expect 2 'float' run "$MODEL" --schema 'name, age number' hi
 expect 2 '--schema' run "$MODEL" --schema 'name' --grammar grammar.gbnf hi
 
 # 3: no such model.
-expect 3 'not here' run --offline ai/nothing-of-the-kind hi
+expect 3 'no such model here' run --offline ai/nothing-of-the-kind hi
 expect 3 'no such file' run ./missing.gguf hi
 
 # 7: cannot be run, or the answer is not what was asked for.
