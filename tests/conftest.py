@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def pytest_configure() -> None:
-    """Hear Ctrl-C also where the tests run in the background, where a shell has it ignored."""
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+def pytest_runtest_setup() -> None:
+    """Hear Ctrl-C also in the background, where a shell has it ignored, and after any test."""
+    if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
