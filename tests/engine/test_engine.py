@@ -222,15 +222,6 @@ def test_a_step_that_llama_cpp_cannot_do_fails_its_replies_and_no_later_one(engi
     assert reply(engine, PROMPT) == expected
 
 
-@pytest.fixture
-def ctrl_c():
-    """Hear Ctrl-C, whatever another test or the shell has made of it."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
-@pytest.mark.usefixtures("ctrl_c")
 def test_ctrl_c_is_heard_while_waiting_for_the_next_piece(tiny, monkeypatch):
     with Engine.open([tiny]) as engine:
         decoding, go_on = threading.Event(), threading.Event()
